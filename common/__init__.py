@@ -1,0 +1,1 @@
+"""The kernel every Pileus service builds on. Imports no service."""

@@ -1,0 +1,227 @@
+"""Configuration: typed groups of options over oslo.config, without a global.
+
+    @group('agent')
+    class AgentOptions:
+        host: str = option('', help='Name of this host; empty: the host name')
+
+    settings = Settings.load(['/etc/pileus/pileus.conf'], overrides={'agent': {'host': 'h1'}})
+    settings.get(AgentOptions).host
+
+The later file wins, overrides win over files. An option that no group declares stops the start, with the nearest name that
+exists. `Settings.describe` says where each value came from.
+"""
+
+from __future__ import annotations
+
+import configparser
+import dataclasses
+import difflib
+import pathlib
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, dataclass_transform
+
+from oslo_config import cfg, types
+
+from common.errors import PileusError
+
+T = TypeVar('T')
+_GROUPS: dict[str, type] = {}
+_SECRET_NAMES = ('password', 'secret', 'url')
+
+
+class ConfigError(PileusError):
+    """The configuration cannot be used; the message says which option and why."""
+
+    code = 'config'
+
+
+def option(default: Any, *, help: str, min: int | None = None, max: int | None = None, choices: Iterable[str] | None = None) -> Any:  # noqa: A002
+    """Declare an option inside a group: its default, what it means, and its bounds."""
+    meta = {'help': help, 'min': min, 'max': max, 'choices': list(choices) if choices else None}
+    if isinstance(default, list):
+        return dataclasses.field(default_factory=lambda: list(default), metadata=meta)
+    return dataclasses.field(default=default, metadata=meta)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+def group(name: str) -> Callable[[type[T]], type[T]]:
+    """Make a class the group of options `[name]`: a frozen dataclass whose fields are made with `option`."""
+
+    def declare(cls: type[T]) -> type[T]:
+        made = dataclasses.dataclass(frozen=True)(cls)
+        made.__config_group__ = name  # type: ignore[attr-defined]
+        _GROUPS[name] = made
+        return made
+
+    return declare
+
+
+_TYPES: dict[str, Any] = {'str': types.String(), 'bool': types.Boolean(), 'float': types.Float(), 'list[str]': types.List()}
+
+
+def _opt(field: dataclasses.Field[Any], default: Any) -> cfg.Opt:
+    kind = str(field.type)
+    meta = field.metadata
+    if kind == 'int':
+        made: Any = types.Integer(min=meta['min'], max=meta['max'])
+    elif kind == 'str' and meta['choices']:
+        made = types.String(choices=meta['choices'])
+    else:
+        made = _TYPES[kind]
+    return cfg.Opt(field.name, type=made, default=default, help=meta['help'])
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+
+
+class Settings:
+    """Values of all groups, parsed once. Made by `load`."""
+
+    def __init__(self, parsed: cfg.ConfigOpts, sources: dict[tuple[str, str], str]) -> None:
+        self._parsed = parsed
+        self._sources = sources
+        self._groups: dict[type, Any] = {}
+
+    @classmethod
+    def load(cls, files: Iterable[str | pathlib.Path] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
+        """Read files and overrides. Raises ConfigError for a file that is not there or an option that cannot be."""
+        paths = [pathlib.Path(file) for file in files]
+        for path in paths:
+            if not path.is_file():
+                raise ConfigError(f'The configuration file {path} does not exist.')
+        parsed = cfg.ConfigOpts()
+        try:
+            parsed(args=[], project='pileus', default_config_files=[str(path) for path in paths], default_config_dirs=[])
+        except cfg.Error as error:
+            raise ConfigError(f'The configuration cannot be read: {error}') from error
+        sources = _sources(paths)
+        settings = cls(parsed, sources)
+        for name, values in (overrides or {}).items():
+            for key, value in values.items():
+                settings._override(name, key, value)
+        return settings
+
+    def _override(self, name: str, key: str, value: Any) -> None:
+        self._sources[(name, key)] = 'override'
+        self._overrides.setdefault(name, {})[key] = value
+
+    @property
+    def _overrides(self) -> dict[str, dict[str, Any]]:
+        return self.__dict__.setdefault('_override_values', {})
+
+    def get(self, options: type[T]) -> T:
+        """The values of a group. Raises ConfigError, naming the option, for a value out of its bounds."""
+        if options not in self._groups:
+            self._groups[options] = self._read(options)
+        return self._groups[options]
+
+    def _read(self, options: type[T]) -> T:
+        name = options.__config_group__  # type: ignore[attr-defined]
+        opts = [_opt(field, _default(field)) for field in dataclasses.fields(options)]  # type: ignore[arg-type]
+        self._parsed.register_opts(opts, group=name)
+        values: dict[str, Any] = {}
+        for opt in opts:
+            try:
+                if opt.name in self._overrides.get(name, {}):
+                    self._parsed.set_override(opt.name, self._overrides[name][opt.name], group=name)
+                values[opt.name] = getattr(self._parsed[name], opt.name)
+            except (ValueError, cfg.Error) as error:
+                raise ConfigError(f'[{name}] {opt.name} has a value that cannot be used: {error}') from error
+        return options(**values)
+
+    def check_unknown(self) -> None:
+        """Raise ConfigError for the first option of a file or override that no group declares. Call when all groups are imported."""
+        for (name, key), source in self._sources.items():
+            if name not in _GROUPS:
+                raise ConfigError(f'{source}: there is no section [{name}]{_near(name, _GROUPS)}')
+            known = [field.name for field in dataclasses.fields(_GROUPS[name])]
+            if key not in known:
+                raise ConfigError(f'{source}: [{name}] has no option {key!r}{_near(key, known)}')
+
+    def describe(self) -> list[tuple[str, str, str, str]]:
+        """(group, option, value, where it came from) of everything known; secrets are shown as `***`."""
+        rows = []
+        for name, options in sorted(_GROUPS.items()):
+            values = self.get(options)
+            for field in dataclasses.fields(options):
+                value = str(getattr(values, field.name))
+                secret = any(word in field.name for word in _SECRET_NAMES) and ('@' in value or 'url' not in field.name)
+                rows.append((name, field.name, '***' if secret and value else value, self._sources.get((name, field.name), 'default')))
+        return rows
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f'; did you mean {close[0]!r}?' if close else '.'
+
+
+def _sources(paths: list[pathlib.Path]) -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for path in paths:
+        parser = configparser.RawConfigParser(strict=False, interpolation=None)
+        parser.read(path)
+        for section in parser.sections():
+            for key in parser.options(section):
+                found[(section, key.replace('-', '_'))] = str(path)
+    return found
+
+
+@group('service')
+class ServiceOptions:
+    """What every process shares."""
+
+    state_dir: str = option('/var/lib/pileus', help='The one folder for databases, images and logs')
+    host: str = option('', help='Name of this host; empty: the host name')
+    bind: str = option('127.0.0.1', help='Address the APIs listen on')
+    workers: int = option(1, min=1, help='Processes of each API')
+    threads: int = option(10, min=1, help='Threads of each API process')
+    region: str = option('RegionOne', help='Region of the catalog')
+    concurrency: str = option('threads', choices=('threads', 'eventlet'), help='How workers run things side by side')
+    etc_dir: str = option('', help='Folder of paste files and policies; empty: the one that came with the program')
+    log_level: str = option('INFO', choices=('DEBUG', 'INFO', 'WARNING', 'ERROR'), help='Least severity of what is logged')
+    log_format: str = option('text', choices=('text', 'json'), help='Form of log lines')
+
+    @property
+    def host_name(self) -> str:
+        """The name of this host."""
+        return self.host or socket.gethostname()
+
+
+@group('database')
+class DatabaseOptions:
+    """Where the databases are."""
+
+    url_template: str = option('', help='URL of a database, with {service} and {state} in it; empty: SQLite files in the state folder')
+
+
+@group('messaging')
+class MessagingOptions:
+    """How services reach each other's workers."""
+
+    url: str = option('pileus-memory://pileus', help='The broker: pileus-memory://NAME within one process, or amqp://user:password@host:port//')
+    publish_timeout: int = option(2, min=1, help='Seconds a message may wait for a broker that is down; operations do not depend on it')
+
+
+@group('auth')
+class AuthOptions:
+    """As whom services speak to each other."""
+
+    password: str = option('', help='Password of the service users; empty: read from password_file')
+    password_file: str = option('', help='File with that password; empty: run/service-password in the state folder')
+    project: str = option('service', help='Project of the service users')
+
+
+@group('endpoints')
+class EndpointOptions:
+    """Where the APIs are, for other services."""
+
+    identity: str = option('http://127.0.0.1:5000', help='Identity API')
+    compute: str = option('http://127.0.0.1:8774', help='Compute API')
+    image: str = option('http://127.0.0.1:9292', help='Image API')
+    volume: str = option('http://127.0.0.1:8776', help='Volume API')
+    network: str = option('http://127.0.0.1:9696', help='Network API')
+    metadata: str = option('http://127.0.0.1:8775', help='Metadata API')
+    scheduler: str = option('http://127.0.0.1:8777', help='Scheduler: health, metrics and events')
+    scheduler: str = option('http://127.0.0.1:8778', help='Scheduler: health, metrics and timeline only')

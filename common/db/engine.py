@@ -1,0 +1,287 @@
+"""One database of one service: its engine, and the two ways to a session.
+
+SQLite runs in WAL mode with one writer at a time. Writers of this process queue on a lock in memory, so that they never
+spin in SQLite's busy handler; writers of other processes are waited for by SQLite itself. Readers never wait.
+MariaDB and PostgreSQL run in READ COMMITTED with a pool of connections that are probed after a pause.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from common import clock
+from common.db.session import run_after_commit
+from common.errors import Unavailable
+
+T = TypeVar('T')
+
+LOCK_WAIT = 30.0
+"""Seconds that a writer waits for its turn before it gives up."""
+IDLE_BEFORE_PROBE = 2.0
+"""Seconds after which a pooled connection to a server is probed before it is used."""
+_PRAGMAS = ('journal_mode=WAL', 'synchronous=NORMAL', 'foreign_keys=ON', 'temp_store=MEMORY', f'busy_timeout={int(LOCK_WAIT * 1000)}')
+_RETRY_CODES = {1205, 1213, 1020}
+_RETRY_STATES = {'40001', '40P01', '55P03'}
+_JSON = json.JSONEncoder(separators=(',', ':'), ensure_ascii=False).encode
+
+_file_locks: dict[str, threading.Lock] = {}
+_file_locks_guard = threading.Lock()
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _file_lock(path: str) -> threading.Lock:
+    with _file_locks_guard:
+        return _file_locks.setdefault(path, threading.Lock())
+
+
+def _after_fork() -> None:
+    """A child shares no connection with its parent and inherits no held lock."""
+    global _file_locks_guard
+    _file_locks_guard = threading.Lock()
+    _file_locks.clear()
+    for database in list(_databases):
+        database.forget_connections()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+class Database:
+    """The engine of one database, and its transactions.
+
+    `url` is an SQLAlchemy URL: `sqlite:////path/file.sqlite`, `mysql+pymysql://user:password@host/name` (`mariadb+pymysql` as well),
+    `postgresql+psycopg2://...`. `sqlite://` without a path is a private file that `dispose` removes.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, overflow: int = 40) -> None:
+        self.url = make_url(url)
+        self._private: str | None = None
+        if self.url.get_backend_name() == 'sqlite' and self.url.database in (None, '', ':memory:'):
+            self._private = tempfile.mkdtemp(prefix='pileus-db-')
+            self.url = self.url.set(database=str(pathlib.Path(self._private) / 'private.sqlite'))
+        self.dialect = _dialect_name(self.url)
+        self._writing = threading.local()
+        if self.dialect == 'sqlite':
+            self._make_sqlite_engines()
+        else:
+            self._lock: threading.Lock | None = None
+            self._writer = self._reader = _server_engine(self.url, pool_size, overflow)
+        _databases.add(self)
+
+    def _make_sqlite_engines(self) -> None:
+        path = pathlib.Path(self.url.database or '')
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
+        self._path = str(path.resolve())
+        self._lock = _file_lock(self._path)
+        self._writer = _sqlite_engine(self.url, 'BEGIN IMMEDIATE', 1)
+        self._reader = _sqlite_engine(self.url, 'BEGIN', 8)
+
+    def __repr__(self) -> str:
+        return f'<Database {self.url.render_as_string(hide_password=True)}>'
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that writes, for migrations and tests; services use `read` and `write`."""
+        return self._writer
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading, rolled back at the end. It sees one consistent state on SQLite."""
+        with _outages():
+            session = Session(self._reader, expire_on_commit=False, autoflush=False)
+            try:
+                yield session
+            finally:
+                session.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Functions given to `after_commit(session, fn)` run after the commit. A write inside a write of the same thread is a
+        defect and raises RuntimeError, since it would wait for itself.
+        """
+        session = Session(self._writer, expire_on_commit=False)
+        with _outages(), self._turn():
+            try:
+                yield session
+                session.commit()
+            finally:
+                session.close()
+        run_after_commit(session)
+
+    def transaction(self, fn: Callable[..., T], *args: Any, attempts: int = 6, **kwargs: Any) -> T:
+        """`fn(session, *args)` in a write transaction, run again (with a growing pause) on a deadlock or a busy database.
+
+        `fn` may run more than once, so it must change nothing but the session. Raises Unavailable if it never works.
+        """
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.write() as session:
+                    return fn(session, *args, **kwargs)
+            except exc.DBAPIError as error:
+                if not is_retryable(error):
+                    raise
+                if attempt == attempts:
+                    raise Unavailable('The database is busy. Try again.', admin_detail=str(error.orig)[:500]) from error
+                clock.sleep(random.uniform(0.5, 1.0) * min(0.02 * 2**attempt, 1.0))
+        raise AssertionError('unreachable')
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        if getattr(self._writing, 'held', False):
+            raise RuntimeError('a write transaction was opened inside another one of the same thread')
+        if self._lock is not None and not self._lock.acquire(timeout=LOCK_WAIT):
+            raise Unavailable('The database is busy. Try again.', admin_detail=f'no turn to write {self!r} within {LOCK_WAIT:.0f} s')
+        self._writing.held = True
+        try:
+            yield
+        finally:
+            self._writing.held = False
+            if self._lock is not None:
+                self._lock.release()
+
+    def ping(self) -> None:
+        """One trivial query; raises Unavailable if the database does not answer."""
+        with self.read() as session:
+            session.execute(sa.text('SELECT 1'))
+
+    def forget_connections(self) -> None:
+        """For a child process after a fork: drop the pools without closing what the parent still uses."""
+        self._writing = threading.local()
+        if self._lock is not None:
+            self._lock = _file_lock(self._path)
+        for engine in {self._writer, self._reader}:
+            engine.dispose(close=False)
+
+    def dispose(self) -> None:
+        """Close all idle connections; remove a private file."""
+        for engine in {self._writer, self._reader}:
+            engine.dispose()
+        if self._private is not None:
+            for file in pathlib.Path(self._private).glob('*'):
+                file.unlink(missing_ok=True)
+            pathlib.Path(self._private).rmdir()
+            self._private = None
+
+
+def is_retryable(error: exc.DBAPIError) -> bool:
+    """Whether the same transaction may succeed when run again: deadlock, lock timeout, busy, serialization failure."""
+    original = error.orig
+    if getattr(original, 'pgcode', None) in _RETRY_STATES:
+        return True
+    arguments = getattr(original, 'args', ())
+    if arguments and arguments[0] in _RETRY_CODES:
+        return True
+    return 'database is locked' in str(original)
+
+
+def is_outage(error: exc.DBAPIError) -> bool:
+    """Whether the database server went away or cannot be reached."""
+    if error.connection_invalidated:
+        return True
+    arguments = getattr(error.orig, 'args', ())
+    code = arguments[0] if arguments else None
+    if code in {2002, 2003, 2006, 2013, 1053, 1927, 1040}:
+        return True
+    state = getattr(error.orig, 'pgcode', None)
+    if state is not None:
+        return str(state)[:2] in {'08', '57'}
+    return isinstance(error, exc.OperationalError) and 'onnection' in str(error.orig)
+
+
+@contextlib.contextmanager
+def _outages() -> Iterator[None]:
+    try:
+        yield
+    except exc.DBAPIError as error:
+        if is_outage(error):
+            raise Unavailable('The database does not answer now. Try again.', admin_detail=str(error.orig)[:500]) from error
+        raise
+    except exc.TimeoutError as error:
+        raise Unavailable('The database is busy. Try again.', admin_detail=str(error)[:500]) from error
+
+
+def _dialect_name(url: URL) -> str:
+    name = url.get_backend_name()
+    return 'mysql' if name == 'mariadb' else name
+
+
+def _sqlite_engine(url: URL, begin: str, size: int) -> Engine:
+    engine = sa.create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=-1 if size > 1 else 0,
+        pool_use_lifo=True,
+        pool_timeout=LOCK_WAIT,
+        connect_args={'check_same_thread': False, 'timeout': LOCK_WAIT},
+        json_serializer=_JSON,
+    )
+
+    @event.listens_for(engine, 'connect')
+    def connect(connection: Any, record: object) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _PRAGMAS:
+            cursor.execute(f'PRAGMA {pragma}')
+        cursor.close()
+
+    @event.listens_for(engine, 'begin')
+    def start(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _server_engine(url: URL, pool_size: int, overflow: int) -> Engine:
+    arguments: dict[str, Any] = {'connect_timeout': 5}
+    if url.get_backend_name() in ('mysql', 'mariadb'):
+        url = url.update_query_dict({'charset': 'utf8mb4'})
+        arguments |= {'read_timeout': 60, 'write_timeout': 60}
+    engine = sa.create_engine(
+        url,
+        isolation_level='READ COMMITTED',
+        pool_size=pool_size,
+        max_overflow=overflow,
+        pool_timeout=LOCK_WAIT,
+        pool_recycle=1800,
+        pool_use_lifo=True,
+        connect_args=arguments,
+        json_serializer=_JSON,
+    )
+
+    @event.listens_for(engine, 'checkin')
+    def checkin(connection: Any, record: Any) -> None:
+        record.info['idle_since'] = clock.monotonic()
+
+    @event.listens_for(engine, 'checkout')
+    def checkout(connection: Any, record: Any, proxy: Any) -> None:
+        since = record.info.get('idle_since')
+        if since is not None and clock.monotonic() - since > IDLE_BEFORE_PROBE and not _alive(engine, connection):
+            raise exc.DisconnectionError('the pooled connection is dead')
+
+    return engine
+
+
+def _alive(engine: Engine, connection: Any) -> bool:
+    try:
+        return bool(engine.dialect.do_ping(connection))
+    except engine.dialect.dbapi.Error:  # type: ignore[union-attr]
+        return False

@@ -1,0 +1,97 @@
+"""Logs: one line an event, as text or JSON, with the ids that tie it to a request. Secrets are struck out.
+
+`bound(ctx, operation=..., resource=...)` says on whose behalf a thread works; every line that it logs carries the ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import json
+import logging
+import logging.handlers
+import pathlib
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_CURRENT: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar('pileus_log', default=None)
+_FIELDS = ('request_id', 'global_request_id', 'user_id', 'project_id')
+# A value behind a word that names a secret, in JSON, key=value pairs, headers and URLs.
+_SECRETS = (
+    re.compile(r'''((?:password|passwd|secret|auth_password|x-auth-token|x-subject-token|token|private_key)["']?\s*[:=]\s*["']?)([^"'\s,&}]+)''', re.IGNORECASE),
+    re.compile(r'(://[^:/@\s]+:)([^@/\s]+)(?=@)'),
+    re.compile(r'\b(pl1\.[A-Za-z0-9_-]{4})[A-Za-z0-9_.-]{20,}()'),
+)
+
+
+_HINTS = ('passw', 'secret', 'token', 'private_key', '://', 'pl1.')  # without one of these no pattern can match
+
+
+def redact(text: str) -> str:
+    """The text with what looks like a secret struck out."""
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return text
+    for pattern in _SECRETS:
+        text = pattern.sub(r'\1***', text)
+    return text
+
+
+@contextlib.contextmanager
+def bound(ctx: Any = None, **more: str | None) -> Iterator[None]:
+    """Within this block, log lines carry the ids of `ctx` and these."""
+    values = dict(_CURRENT.get() or {})
+    if ctx is not None:
+        values.update({name: value for name in _FIELDS if (value := getattr(ctx, name, None))})
+    values.update({name: value for name, value in more.items() if value})
+    token = _CURRENT.set(values)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        ids = ' '.join(f'{name}={value}' for name, value in (_CURRENT.get() or {}).items() if name != 'global_request_id')
+        head = f'{self.formatTime(record)}.{int(record.msecs):03d} {record.process} {record.levelname} {record.name}'
+        text = f'{head} [{ids or "-"}] {record.getMessage()}'
+        if record.exc_info:
+            text += '\n' + self.formatException(record.exc_info)
+        return redact(text)
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            'at': f'{self.formatTime(record, "%Y-%m-%dT%H:%M:%S")}.{int(record.msecs):03d}',
+            'level': record.levelname,
+            'logger': record.name,
+            'pid': record.process,
+            'message': redact(record.getMessage()),
+            **(_CURRENT.get() or {}),
+        }
+        if record.exc_info:
+            entry['traceback'] = redact(self.formatException(record.exc_info))
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def setup(level: str = 'INFO', form: str = 'text', file: pathlib.Path | None = None) -> None:
+    """Send logs to a file (which a rotation may move away) or to standard error. May be called again."""
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.WatchedFileHandler(file)
+    handler.setFormatter(_Json() if form == 'json' else _Text())
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(level)
+    for noisy in ('amqp', 'kombu', 'urllib3', 'keystoneauth', 'stevedore', 'routes', 'sqlalchemy.engine', 'oslo_policy', 'cheroot'):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))

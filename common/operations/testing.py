@@ -1,0 +1,437 @@
+"""Tests that walk over every step of an operation: five lines for a new one.
+
+    def make(directory: pathlib.Path) -> Trial:     # a fresh world in an empty directory, the same one again in a used one
+        cloud = ...
+        return Trial(ops=cloud.ops, worlds={SERVICE: cloud, host_location('h1'): worker}, start=..., delete=..., inventory=...)
+
+    def test_boot_survives(tmp_path):
+        check_all(make, tmp_path)
+
+Each check makes fresh worlds, breaks one thing at a time, asserts that it is the thing it broke that broke, and compares inventories:
+what exists outside of the operations' own records (domains, disks, ports, addresses, claims). Two fresh worlds must have equal ones.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from common import clock
+from common.errors import InvalidInput
+from common.operations import lease
+from common.operations.definition import Operation, Step
+from common.operations.drive import Drive
+from common.operations.record import DONE, FAILED, SUPERSEDED, Record
+from common.operations.runner import Runner
+from common.operations.service import Operations
+from common.operations.store import NoHooks
+
+TURNS = 2000
+INJECTED = 'broken on purpose'
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclasses.dataclass
+class Trial:
+    """A world with one operation to try.
+
+    `worlds`: what steps see as `run.world`, by location. `start()`: starts the operation, returns its id. `delete()`: starts the
+    operation that supersedes it, returns its id (None: there is none). `inventory()`: what exists, comparable with `==`.
+    """
+
+    ops: Operations
+    worlds: Mapping[str, Any]
+    start: Callable[[], str]
+    inventory: Callable[[], Any]
+    delete: Callable[[], str] | None = None
+    close: Callable[[], Any] = _nothing
+
+
+Make = Callable[[pathlib.Path], Trial]
+
+
+class Killed(BaseException):
+    """The death of the process, played inside of one process."""
+
+
+class _Points(NoHooks):
+    """Counts the records of an operation, and strikes at one of them."""
+
+    def __init__(self, strike_at: int | None = None, strike: Callable[[], Any] = _nothing) -> None:
+        self.seen: list[str] = []
+        self._strike_at = strike_at
+        self._strike = strike
+
+    def record(self, when: str, what: str, record: Record) -> None:
+        self.seen.append(f'{when} {what}')
+        if len(self.seen) - 1 == self._strike_at:
+            self._strike()
+
+
+def drive(trial: Trial, operation_id: str) -> Record:
+    """Carry the operation (and what it waits for) to its end in this thread, one place at a time and without waiting for pauses."""
+    ops = trial.ops
+    owner = lease.new_owner()
+    try:
+        for _ in range(TURNS):
+            record = ops.store.load(operation_id)
+            assert record is not None, f'operation {operation_id} is gone'
+            if not record.is_live:
+                return record
+            _turn(trial, owner, record)
+        raise AssertionError(f'{record.kind} is still {record.state} at step {record.position} after {TURNS} turns: {record}')
+    finally:
+        lease.retire(owner)
+
+
+def _turn(trial: Trial, owner: str, record: Record) -> None:
+    ops = trial.ops
+    while record.waits_for is not None:
+        waited = ops.store.load(record.waits_for)
+        assert waited is not None
+        record = waited
+    ops.store.bury()
+    if record.run_at > clock.now():
+        ops.store.hurry(record.id)
+    place = str(record.place)
+    assert place in trial.worlds, f'{record.kind} wants to run at {place}, where there is no world'
+    hand = Drive(ops, owner, {place: trial.worlds[place]}, lambda: False, lambda *_: None)
+    if hand.claim(record.id):
+        hand.go()
+
+
+def _fresh(make: Make, directory: pathlib.Path, name: str) -> Trial:
+    folder = directory / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return make(folder)
+
+
+def _definition(trial: Trial, operation_id: str) -> Operation:
+    record = trial.ops.store.load(operation_id)
+    definition = trial.ops.definition(record) if record is not None else None
+    assert definition is not None
+    return definition
+
+
+def _replace_steps(trial: Trial, definition: Operation, change: Callable[[Step], Step]) -> None:
+    trial.ops.override(dataclasses.replace(definition, steps=[change(step) for step in definition.steps]))
+
+
+def _skipped(trial: Trial, operation_id: str) -> set[str]:
+    with trial.ops.db.read() as session:
+        return {event.step for event in trial.ops.events(session, operation_id) if event.event == 'skipped'}
+
+
+def smooth(make: Make, directory: pathlib.Path) -> tuple[Any, Operation, list[str], list[str]]:
+    """The operation without any trouble: (inventory after, definition, steps that were not skipped, records in order)."""
+    trial = _fresh(make, directory, 'smooth')
+    try:
+        operation_id = trial.start()
+        points = _Points()
+        trial.ops.store.hooks = points
+        record = drive(trial, operation_id)
+        assert record.state == DONE, f'{record.kind} without trouble ended {record.state}: {record.fault}'
+        definition = _definition(trial, operation_id)
+        skipped = _skipped(trial, operation_id)
+        return trial.inventory(), definition, [s.name for s in definition.steps if s.name not in skipped], points.seen
+    finally:
+        trial.close()
+
+
+def every_step_twice(make: Make, directory: pathlib.Path) -> list[str]:
+    """Every `do` runs twice in a row, as after a crash before its record; the world is as after one. Returns the steps."""
+    expected, definition, steps, _ = smooth(make, directory)
+
+    def twice(step: Step) -> Step:
+        do = step.do
+        if do is None:
+            return step
+
+        def both(run: Any) -> Any:
+            do(run)
+            return do(run)
+
+        return dataclasses.replace(step, do=both)
+
+    trial = _fresh(make, directory, 'twice')
+    try:
+        operation_id = trial.start()
+        _replace_steps(trial, definition, twice)
+        record = drive(trial, operation_id)
+        assert record.state == DONE, f'{record.kind} with every step twice ended {record.state}: {record.fault}'
+        assert trial.inventory() == expected, _unlike(expected, trial.inventory(), 'every step twice')
+    finally:
+        trial.close()
+    return steps
+
+
+def _breaking(
+    definition: Operation, name: str, when: str, error: Callable[[], BaseException], once: bool
+) -> tuple[Callable[[Step], Step], list[str]]:
+    """A change of steps that makes the step `name` raise before or after its effect; and the list it notes its strikes in."""
+    struck: list[str] = []
+
+    def change(step: Step) -> Step:
+        if step.name != name:
+            return step
+
+        def strike() -> None:
+            if not (once and struck):
+                struck.append(name)
+                raise error()
+
+        if step.do is None:
+            save = step.save
+            assert save is not None
+
+            def broken_save(session: Any, run: Any, output: Any) -> Any:
+                if when == 'after':
+                    save(session, run, output)
+                strike()
+                return save(session, run, output)
+
+            return dataclasses.replace(step, save=broken_save)
+        do = step.do
+
+        def broken(run: Any) -> Any:
+            if when == 'before':
+                strike()
+                return do(run)
+            output = do(run)
+            strike()
+            return output
+
+        return dataclasses.replace(step, do=broken)
+
+    return change, struck
+
+
+def fail_at_every_step(make: Make, directory: pathlib.Path) -> list[str]:
+    """Each step fails for good, before and after its effect: the operation fails there, and the world is as it was before.
+
+    A step of an operation that never gives up fails once instead, and the operation is done in the end. Returns the steps.
+    """
+    expected, definition, steps, _ = smooth(make, directory)
+    stubborn = definition.never_gives_up
+    for name in steps:
+        for when in ('before', 'after'):
+            trial = _fresh(make, directory, f'fail-{name}-{when}')
+            try:
+                before = expected if stubborn else trial.inventory()
+                change, struck = _breaking(definition, name, when, lambda: InvalidInput(INJECTED), stubborn)
+                operation_id = trial.start()
+                _replace_steps(trial, definition, change)
+                record = drive(trial, operation_id)
+                assert struck, f'step {name} was never reached'
+                if stubborn:
+                    assert record.state == DONE, f'failing once {when} {name}: ended {record.state}'
+                else:
+                    assert record.state == FAILED, f'failing {when} {name}: ended {record.state}'
+                    fault = record.fault or {}
+                    assert fault.get('step') == name, f'failing {when} {name}: the fault names {fault.get("step")}: {fault.get("message")}'
+                    assert INJECTED in fault['message'], fault
+                assert trial.inventory() == before, _unlike(before, trial.inventory(), f'failing {when} {name}')
+            finally:
+                trial.close()
+    return steps
+
+
+def undo_twice(make: Make, directory: pathlib.Path) -> list[str]:
+    """The last step fails and every `undo` runs twice, the second time as if the first had not been recorded. Returns the steps undone."""
+    _, definition, steps, _ = smooth(make, directory)
+    if definition.never_gives_up:
+        return []
+    undone: list[str] = []
+    breaking, struck = _breaking(definition, steps[-1], 'after', lambda: InvalidInput(INJECTED), False)
+
+    def twice(step: Step) -> Step:
+        undo = step.undo
+        if undo is None:
+            return breaking(step)
+
+        def both(run: Any, output: Any) -> Any:
+            undone.append(step.name)
+            undo(run, output)
+            return undo(run, output)
+
+        return breaking(dataclasses.replace(step, undo=both))
+
+    trial = _fresh(make, directory, 'undo-twice')
+    try:
+        before = trial.inventory()
+        operation_id = trial.start()
+        _replace_steps(trial, definition, twice)
+        record = drive(trial, operation_id)
+        assert struck and record.state == FAILED, f'ended {record.state}'
+        assert trial.inventory() == before, _unlike(before, trial.inventory(), 'every undo twice')
+        with_undo = [step.name for step in definition.steps if step.undo is not None and step.name in steps]
+        assert undone == with_undo[::-1], f'undone: {undone}, expected {with_undo[::-1]}'
+    finally:
+        trial.close()
+    return undone
+
+
+def lose_every_message(make: Make, directory: pathlib.Path, timeout: float = 60.0) -> None:
+    """No bell ever rings; the sweepers of real runners bring the operation to its end."""
+    expected, _, _, _ = smooth(make, directory)
+    trial = _fresh(make, directory, 'deaf')
+    trial.ops.bell = _Deaf()
+    runners = [Runner(trial.ops, at=location, world=world, workers=1, sweep_every=0.05) for location, world in trial.worlds.items()]
+    try:
+        for runner in runners:
+            runner.start()
+        record = trial.ops.wait(trial.start(), timeout=timeout)
+        assert record.state == DONE, f'without any message: ended {record.state}: {record.fault}'
+        assert trial.inventory() == expected, _unlike(expected, trial.inventory(), 'without any message')
+    finally:
+        for runner in runners:
+            runner.stop()
+        trial.close()
+
+
+class _Deaf:
+    def ring(self, location: str, operation_id: str) -> None:
+        """Lost."""
+
+
+def delete_at_every_step(make: Make, directory: pathlib.Path) -> list[str]:
+    """A delete comes at each step, before and after its effect: it wins, and the world is as it was before. Returns the steps."""
+    _, definition, steps, _ = smooth(make, directory)
+    for name in steps:
+        for when in ('before', 'after'):
+            trial = _fresh(make, directory, f'delete-{name}-{when}')
+            try:
+                _delete_at(trial, definition, name, when)
+            finally:
+                trial.close()
+    return steps
+
+
+def _delete_at(trial: Trial, definition: Operation, name: str, when: str) -> None:
+    assert trial.delete is not None, 'the trial has no delete'
+    delete = trial.delete
+    before = trial.inventory()
+    deletes: list[str] = []
+
+    def change(step: Step) -> Step:
+        if step.name != name:
+            return step
+        do = step.do or (lambda run: None)
+
+        def interrupted(run: Any) -> Any:
+            output = do(run) if when == 'after' else None
+            if not deletes:
+                deletes.append(delete())
+            return do(run) if when == 'before' else output
+
+        return dataclasses.replace(step, do=interrupted)
+
+    operation_id = trial.start()
+    _replace_steps(trial, definition, change)
+    record = drive(trial, operation_id)
+    assert deletes, f'step {name} was never reached'
+    assert record.state == SUPERSEDED, f'a delete {when} {name}: the operation ended {record.state}'
+    deleted = drive(trial, deletes[0])
+    assert deleted.state == DONE, f'a delete {when} {name} ended {deleted.state}: {deleted.fault}'
+    assert trial.inventory() == before, _unlike(before, trial.inventory(), f'a delete {when} {name}')
+
+
+def crash_before_and_after_every_record(make: Make, directory: pathlib.Path) -> list[str]:
+    """A child process is killed (SIGKILL) around every record; what starts afterwards brings the operation to its good end.
+
+    `make` must find the world of the dead process in the directory. Returns the points.
+    """
+    expected, _, _, points = smooth(make, directory)
+    for index, point in enumerate(points):
+        folder = directory / f'crash-{index}'
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _in_doomed_child(make, folder, index, point)
+        trial = make(folder)
+        try:
+            for operation_id in _all(trial):
+                record = drive(trial, operation_id)
+                assert record.state == DONE, f'killed {point}: ended {record.state}: {record.fault}'
+            assert trial.inventory() == expected, _unlike(expected, trial.inventory(), f'killed {point}')
+        finally:
+            trial.close()
+    return points
+
+
+def _in_doomed_child(make: Make, folder: pathlib.Path, index: int, point: str) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            trial = make(folder)
+            operation_id = trial.start()
+            trial.ops.store.hooks = _Points(index, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            drive(trial, operation_id)
+        finally:
+            os._exit(70)
+    _, status = os.waitpid(child, 0)
+    died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    assert died, f'the child was to die {point}, but ended with status {status}'
+
+
+def crash_in_process_at_every_record(make: Make, directory: pathlib.Path) -> list[str]:
+    """The same for worlds that live in memory: the runner vanishes around every record, another one goes on. Returns the points."""
+    expected, _, _, points = smooth(make, directory)
+    for index, point in enumerate(points):
+        trial = _fresh(make, directory, f'vanish-{index}')
+        try:
+            operation_id = trial.start()
+            trial.ops.store.hooks = _Points(index, _vanish)
+            try:
+                drive(trial, operation_id)
+            except Killed:
+                trial.ops.store.hooks = NoHooks()
+            else:
+                raise AssertionError(f'the runner was to vanish {point}')
+            record = drive(trial, operation_id)
+            assert record.state == DONE, f'vanished {point}: ended {record.state}: {record.fault}'
+            assert trial.inventory() == expected, _unlike(expected, trial.inventory(), f'vanished {point}')
+        finally:
+            trial.close()
+    return points
+
+
+def _vanish() -> None:
+    raise Killed
+
+
+def _all(trial: Trial) -> Iterator[str]:
+    with trial.ops.db.read() as session:
+        records = trial.ops.store.find(session, newest=False)
+    assert records, 'the operation is not in the database'
+    return iter([record.id for record in records])
+
+
+def check_all(make: Make, directory: pathlib.Path, *, real_crashes: bool = True) -> None:
+    """Everything above. `real_crashes=False` for worlds that do not outlive their process."""
+    every_step_twice(make, directory)
+    fail_at_every_step(make, directory)
+    undo_twice(make, directory)
+    lose_every_message(make, directory)
+    crash_in_process_at_every_record(make, directory)
+    if real_crashes:
+        crash_before_and_after_every_record(make, directory)
+    trial = _fresh(make, directory, 'has-delete')
+    has_delete = trial.delete is not None
+    trial.close()
+    if has_delete:
+        delete_at_every_step(make, directory)
+
+
+def _unlike(expected: Any, found: Any, what: str) -> str:
+    if isinstance(expected, set | frozenset) and isinstance(found, set | frozenset):
+        return f'{what}: left over {sorted(map(str, found - expected))}, missing {sorted(map(str, expected - found))}'
+    return f'{what}: expected {expected!r}, found {found!r}'

@@ -1,0 +1,284 @@
+"""Who may do what.
+
+Rules are declared next to the routes in the language of oslo.policy and may be replaced in a YAML file. Each is compiled
+once into plain Python, so that asking costs a microsecond instead of walking a tree of check objects.
+
+    Rule('network:networks:update', MEMBER, 'Change a network')
+
+Tokens carry the implied roles already: an admin is manager, member and reader too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from common import clock
+from common.context import Context
+from common.errors import Forbidden
+
+LOG = logging.getLogger(__name__)
+
+# What a rule may say. The project in question is the target's: the record's own, or the caller's where there is none yet.
+ADMIN = 'role:admin'
+MANAGER = 'role:admin or (role:manager and project_id:%(project_id)s)'
+MEMBER = 'role:admin or (role:member and project_id:%(project_id)s)'
+READER = 'role:admin or (role:reader and project_id:%(project_id)s)'
+OWNER_MANAGER, OWNER_MEMBER, OWNER_READER = MANAGER, MEMBER, READER
+USER = 'role:admin or user_id:%(user_id)s'
+SERVICE = 'role:service or role:admin'
+ANYONE = '@'
+NOBODY = '!'
+SYSTEM_ADMIN = 'role:admin and system_scope:all'
+SYSTEM_READER = 'role:admin or (role:reader and system_scope:all)'
+DOMAIN_MANAGER = 'role:admin or (role:manager and domain_id:%(domain_id)s)'
+DOMAIN_READER = 'role:admin or (role:reader and system_scope:all) or (role:reader and domain_id:%(domain_id)s)'
+
+Target = Mapping[str, Any]
+Check = Callable[[Context, Target], bool]
+_LOOK_AGAIN = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """A rule's default. `scopes`: kinds of token it is meant for (`project`, `domain`, `system`); empty: all."""
+
+    name: str
+    check: str = NOBODY
+    description: str = ''
+    scopes: tuple[str, ...] | list[str] = ()
+
+
+class Policy:
+    """The rules of a service, with the operator's overrides."""
+
+    def __init__(self, rules: Iterable[Rule], overrides: str | pathlib.Path | None = None) -> None:
+        self.rules: dict[str, Rule] = {}
+        for rule in rules:
+            known = self.rules.setdefault(rule.name, rule)
+            if known.check != rule.check:
+                raise ValueError(f'The rule {rule.name} is declared twice with different checks')
+        self._overrides = pathlib.Path(overrides) if overrides else None
+        self._seen_change: float | None = None
+        self._look_at = 0.0
+        self._checks: dict[str, Check] = {}
+        self._texts: dict[str, str] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the override file and compile. Raises ValueError for a rule that cannot be read."""
+        texts = {name: rule.check for name, rule in self.rules.items()}
+        if self._overrides is not None:
+            self._seen_change = _changed_at(self._overrides)
+            texts.update(_read_overrides(self._overrides))
+        compiler = _Compiler(texts)
+        self._checks = {name: self._scoped(name, compiler.rule(name)) for name in texts}
+        self._texts = texts
+        self._look_at = clock.monotonic() + _LOOK_AGAIN
+
+    def check(self, ctx: Context, name: str, target: Any = None) -> bool:
+        """Whether the caller may. `target`: a mapping or a record of the thing; None: the caller's own project and user."""
+        if self._overrides is not None and clock.monotonic() > self._look_at:
+            self._reload_if_changed()
+        found = self._checks.get(name)
+        if found is None:
+            LOG.warning('policy rule %s is not declared: denied', name)
+            return False
+        return found(ctx, own_target(ctx) if target is None else target if isinstance(target, dict) else _as_mapping(target))
+
+    def authorize(self, ctx: Context, name: str, target: Any = None) -> None:
+        """Raises Forbidden unless the caller may."""
+        if not self.check(ctx, name, target):
+            raise Forbidden(f"Policy doesn't allow {name} to be performed.", details={'rule': name})
+
+    def text_of(self, name: str) -> str | None:
+        """The rule in force, as text."""
+        return self._texts.get(name)
+
+    def sample(self) -> str:
+        """The defaults as the text of an override file, every line commented out."""
+        lines = [f'# {rule.description or rule.name}\n#"{rule.name}": "{rule.check}"\n' for _, rule in sorted(self.rules.items())]
+        return '\n'.join(lines)
+
+    def _scoped(self, name: str, check: Check) -> Check:
+        rule = self.rules.get(name)
+        scopes = frozenset(rule.scopes) if rule else frozenset()
+        if not scopes:
+            return check
+
+        def scoped(ctx: Context, target: Target) -> bool:
+            scope = 'project' if ctx.project_id else 'domain' if ctx.domain_id else 'system' if ctx.system_scope else None
+            return scope in scopes and check(ctx, target)
+
+        return scoped
+
+    def _reload_if_changed(self) -> None:
+        self._look_at = clock.monotonic() + _LOOK_AGAIN
+        if self._overrides is None or _changed_at(self._overrides) == self._seen_change:
+            return
+        try:
+            self.reload()
+            LOG.info('policy overrides read again from %s', self._overrides)
+        except ValueError:
+            LOG.exception('policy overrides are not valid; the rules before stay in force')
+
+
+def own_target(ctx: Context) -> dict[str, Any]:
+    """What a rule is asked about before there is a record: the caller's own things."""
+    return {'project_id': ctx.project_id, 'user_id': ctx.user_id, 'domain_id': ctx.domain_id, 'tenant_id': ctx.project_id}
+
+
+def _as_mapping(target: Any) -> Target:
+    return target if isinstance(target, Mapping) else _Attributes(target)
+
+
+class _Attributes(Mapping[str, Any]):
+    """A record's attributes, as a mapping."""
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self._record, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Any:
+        return iter(vars(self._record))
+
+    def __len__(self) -> int:
+        return len(vars(self._record))
+
+
+def _changed_at(path: pathlib.Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _read_overrides(path: pathlib.Path) -> dict[str, str]:
+    import yaml
+
+    if not path.exists():
+        return {}
+    try:
+        found = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f'{path} is not valid YAML: {error}') from error
+    if not isinstance(found, dict):
+        raise ValueError(f'{path} must hold lines of the form "rule: check"')
+    for name, check in found.items():
+        if not isinstance(check, str):
+            raise ValueError(f'{path}: the check of {name} must be text')
+    return found
+
+
+class _Compiler:
+    """Turns check trees of oslo.policy into functions of (context, target)."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._made: dict[str, Check] = {}
+        self._open: list[str] = []
+
+    def rule(self, name: str) -> Check:
+        """The function of a rule. Raises ValueError for an unknown rule or one that refers to itself."""
+        if name in self._made:
+            return self._made[name]
+        if name not in self._texts:
+            raise ValueError(f'The policy refers to a rule {name!r} that does not exist')
+        if name in self._open:
+            raise ValueError(f'The policy rule {name!r} refers to itself')
+        self._open.append(name)
+        self._made[name] = self._text(name, self._texts[name])
+        self._open.pop()
+        return self._made[name]
+
+    def _text(self, name: str, text: str) -> Check:
+        found = _parsed(text)
+        if found is None:
+            raise ValueError(f'The policy rule {name!r} cannot be read: {text!r}')
+        return self._tree(found)
+
+    def _tree(self, node: Any) -> Check:
+        kind = type(node).__name__
+        if kind == 'TrueCheck':
+            return lambda ctx, target: True
+        if kind == 'FalseCheck':
+            return lambda ctx, target: False
+        if kind == 'NotCheck':
+            inner = self._tree(node.rule)
+            return lambda ctx, target: not inner(ctx, target)
+        if kind in ('AndCheck', 'OrCheck'):
+            return _joined([self._tree(part) for part in node.rules], every=kind == 'AndCheck')
+        if kind == 'RuleCheck':
+            return self.rule(node.match)
+        if kind == 'RoleCheck':
+            return _role(node.match)
+        if kind == 'GenericCheck':
+            return _generic(node.kind, node.match)
+        raise ValueError(f'The policy check {node} is of a kind that is not supported')
+
+
+_PARSED: dict[str, Any] = {}
+
+
+def _parsed(text: str) -> Any:
+    """The check tree of a text, or None where it is not valid: oslo.policy makes a denial of what it cannot read."""
+    if text not in _PARSED:
+        from oslo_policy import policy
+
+        tree = policy.RuleDefault('rule', text).check
+        _PARSED[text] = None if '!' in str(tree) and '!' not in text else tree
+    return _PARSED[text]
+
+
+def _joined(parts: list[Check], every: bool) -> Check:
+    if len(parts) == 2:
+        first, second = parts
+        if every:
+            return lambda ctx, target: first(ctx, target) and second(ctx, target)
+        return lambda ctx, target: first(ctx, target) or second(ctx, target)
+    if every:
+        return lambda ctx, target: all(part(ctx, target) for part in parts)
+    return lambda ctx, target: any(part(ctx, target) for part in parts)
+
+
+def _role(match: str) -> Check:
+    wanted = match.lower()
+    if '%(' in wanted:
+        return lambda ctx, target: (name := _fill(match, target)) is not None and name.lower() in ctx.roles
+    return lambda ctx, target: wanted in ctx.roles
+
+
+def _generic(kind: str, match: str) -> Check:
+    """`project_id:%(project_id)s`, `user_id:abc`, `'literal':%(x)s`, `None:%(x)s`."""
+    names = {'tenant': 'project_id', 'tenant_id': 'project_id', 'user': 'user_id'}
+    attribute = names.get(kind, kind)
+    if attribute in {field.name for field in dataclasses.fields(Context)} | {'is_admin', 'is_service'}:
+        if match.startswith('%(') and match.endswith(')s') and match.count('%') == 1:
+            key = match[2:-2]
+
+            def own(ctx: Context, target: Target) -> bool:
+                value = getattr(ctx, attribute)
+                return value is not None and key in target and str(target[key]) == str(value)
+
+            return own
+        return lambda ctx, target: (value := getattr(ctx, attribute)) is not None and str(value) == _fill(match, target)
+    literal = kind.strip('\'"') if kind[:1] in '\'"' else kind if kind in ('True', 'False', 'None') else None
+    if literal is None:
+        LOG.warning('policy check %s:%s asks for something no token says: always denied', kind, match)
+        return lambda ctx, target: False
+    return lambda ctx, target: _fill(match, target) == literal
+
+
+def _fill(match: str, target: Target) -> str | None:
+    try:
+        return match % target
+    except (KeyError, TypeError, ValueError):
+        return None

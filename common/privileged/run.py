@@ -1,0 +1,73 @@
+"""Running a command of the allow-list."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from common.errors import PileusError, Transient
+from common.privileged.commands import ALLOWED
+
+_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+
+class CommandFailed(Transient):
+    """A command ended with another status than zero. The message names the command only; its words are in `admin_detail`."""
+
+    code = 'command_failed'
+
+    def __init__(self, command: str, status: int, stderr: str) -> None:
+        super().__init__(f'The command {command} failed on the host.', admin_detail=f'{command} ended with {status}: {stderr.strip()[-500:]}')
+        self.status = status
+        self.stderr = stderr
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Completed:
+    """What a command wrote, and how it ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    command: Sequence[str],
+    *,
+    stdin: str | None = None,
+    timeout: float = 30.0,
+    check: bool = True,
+    netns: str | None = None,
+    environment: dict[str, str] | None = None,
+) -> Completed:
+    """Run a command as root and wait for it.
+
+    :param command: name and arguments; the name is one of `commands.ALLOWED`, looked up in the system's own folders
+    :param stdin: text for its standard input, the way for secrets
+    :param netns: a network namespace to run it in
+    :raises: CommandFailed with `check`, Transient when it takes too long, PileusError when it may not run or is not installed
+    """
+    name = command[0]
+    if name not in ALLOWED:
+        raise PileusError(f'The command {name} is not in the list of allowed commands.')
+    path = shutil.which(name, path=_PATH)
+    if path is None:
+        raise PileusError(f'The command {name} is not installed on the host.')
+    words = [path, *command[1:]]
+    if netns is not None:
+        words = ['ip', 'netns', 'exec', netns, *words]
+    if os.geteuid() != 0:
+        words = ['sudo', '-n', *words]
+    try:
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
+            env={'PATH': _PATH, 'LC_ALL': 'C', **(environment or {})}, stdin=subprocess.DEVNULL if stdin is None else None,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise Transient(f'The command {name} did not end within {timeout:.0f} s on the host.') from error
+    if check and done.returncode != 0:
+        raise CommandFailed(name, done.returncode, done.stderr)
+    return Completed(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,273 @@
+"""The composition root: from settings to a running process, in either deployment.
+
+Every service has `<service>/app.py` with `build(runtime) -> ServiceParts`. The runtime hands it what it needs (database,
+broker, REST clients, options) and runs the parts that this process was asked for. Where everything runs in one process,
+services share one token verifier and reach each other's APIs without a socket; that is decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import importlib.util
+import logging
+import pathlib
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from common.config import AuthOptions, ConfigError, DatabaseOptions, EndpointOptions, MessagingOptions, ServiceOptions, Settings
+
+if TYPE_CHECKING:
+    from common.context import Context
+    from common.db import Database
+    from common.messaging import Broker
+    from common.rest import RestClient, Transport
+    from common.service.wsgi import HttpServer
+    from common.tokens import TokenVerifier
+
+LOG = logging.getLogger(__name__)
+REGISTRY: dict[str, Any] = {}
+"""Live objects of the pipelines of this process, by the key that stands in their `global_conf`."""
+SERVICES = ('identity', 'scheduler', 'image', 'volume', 'network', 'compute', 'metadata')
+
+
+@dataclasses.dataclass
+class ApiPart:
+    """One API: `paste` is the pipeline's file below `etc/`, `port` 0 takes the one of its endpoint."""
+
+    name: str
+    application: Callable[[], Any]
+    port: int = 0
+    paste: str = ''
+
+
+@dataclasses.dataclass
+class WorkerPart:
+    """Something that runs beside the APIs: `conductor`, `worker` or `agent`. `stop` gets the seconds it may take."""
+
+    name: str
+    start: Callable[[], Any]
+    stop: Callable[[float], Any]
+
+
+@dataclasses.dataclass
+class ServiceParts:
+    """A service, built. `prepare` brings a fresh or older database up to date and writes what every cloud has."""
+
+    name: str
+    service: Any
+    apis: Sequence[ApiPart] = ()
+    workers: Sequence[WorkerPart] = ()
+    db: Database | None = None
+    migrations: str = ''
+    prepare: Callable[[], Any] | None = None
+    checks: dict[str, Callable[[], str | None]] = dataclasses.field(default_factory=dict)
+    request_events: Any = None
+
+
+@dataclasses.dataclass
+class LiveObjects:
+    """What the filters of one pipeline work with; see `common.middleware.live`."""
+
+    service: str
+    application: Any
+    verifier: Any
+    auth_url: str
+    metrics: Any
+    checks: dict[str, Callable[[], str | None]]
+    request_events: Any
+
+
+class Runtime:
+    """One process of the cloud.
+
+    :param embedded: all services live in this process
+    """
+
+    def __init__(self, settings: Settings, *, embedded: bool = True) -> None:
+        from common.metrics import Metrics
+
+        _check_names()
+        self.settings = settings
+        self.embedded = embedded
+        self.options = settings.get(ServiceOptions)
+        self.endpoints = settings.get(EndpointOptions)
+        self.metrics = Metrics()
+        self.host = self.options.host_name
+        self.state = pathlib.Path(self.options.state_dir)
+        self.etc = pathlib.Path(self.options.etc_dir) if self.options.etc_dir else pathlib.Path(__file__).resolve().parent.parent / 'etc'
+        self.parts: dict[str, ServiceParts] = {}
+        self._databases: dict[str, Database] = {}
+        self._broker: Broker | None = None
+        self._transport: Transport | None = None
+        self._pipelines: dict[str, Any] = {}
+        self._servers: list[HttpServer] = []
+        self._running: list[WorkerPart] = []
+        self._closing = contextlib.ExitStack()
+        self.verifier: TokenVerifier | None = None
+
+    # -- what services are handed
+
+    def database(self, service: str) -> Database:
+        """The database of a service."""
+        from common.db import Database
+
+        if service not in self._databases:
+            template = self.settings.get(DatabaseOptions).url_template or 'sqlite:///{state}/db/{service}.sqlite'
+            self._databases[service] = Database(template.format(service=service, state=self.state))
+        return self._databases[service]
+
+    @property
+    def broker(self) -> Broker:
+        """This process's connection to the broker."""
+        from common.messaging import Broker
+
+        if self._broker is None:
+            options = self.settings.get(MessagingOptions)
+            self._broker = Broker(options.url, publish_timeout=options.publish_timeout)
+        return self._broker
+
+    @property
+    def transport(self) -> Transport:
+        """How other services' APIs are reached."""
+        from common.rest import HttpTransport, InProcessTransport
+
+        if self._transport is None:
+            self._transport = InProcessTransport(self._pipelines.get, HttpTransport) if self.embedded else HttpTransport()
+        return self._transport
+
+    def rest(self, service: str, to: str, ctx: Context | None = None) -> RestClient:
+        """A client of `service` for the API of `to` ('image'), signed in as the service's user."""
+        from common.rest import RestClient
+
+        return RestClient(self.transport, getattr(self.endpoints, to), self._token_of(service), to, ctx)
+
+    def _token_of(self, service: str) -> Any:
+        from common.rest.client import ServiceToken
+
+        tokens: dict[str, ServiceToken] = self.__dict__.setdefault('_tokens', {})
+        if service not in tokens:
+            auth = self.settings.get(AuthOptions)
+            tokens[service] = ServiceToken(self.transport, self.endpoints.identity, service, self.service_password(), auth.project)
+        return tokens[service]
+
+    def service_password(self) -> str:
+        """The password of the service users. Raises ConfigError when there is none."""
+        auth = self.settings.get(AuthOptions)
+        if auth.password:
+            return auth.password
+        path = pathlib.Path(auth.password_file) if auth.password_file else self.state / 'run' / 'service-password'
+        try:
+            return path.read_text().strip()
+        except FileNotFoundError:
+            raise ConfigError(f'[auth] password is not set and {path} does not exist.') from None
+
+    def policy_file(self, service: str) -> str | None:
+        """The operator's overrides of a service's rules, if there are any."""
+        path = self.etc / service / 'policy.yaml'
+        return str(path) if path.exists() else None
+
+    def directory(self, *names: str) -> pathlib.Path:
+        """A directory below the state folder, made if it is missing."""
+        path = self.state.joinpath(*names)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    # -- building
+
+    def build(self, services: Iterable[str]) -> None:
+        """Make the services; nothing runs yet. Raises ConfigError for an option that nobody knows."""
+        for name in services:
+            if name not in self.parts:
+                self.parts[name] = importlib.import_module(f'{name}.app').build(self)
+        if self.embedded:
+            self.settings.check_unknown()
+
+    def prepare(self) -> None:
+        """Bring the databases of the services built here up to date."""
+        from common.db import migrate
+
+        for parts in self.parts.values():
+            if parts.db is not None and parts.migrations:
+                migrate.sync(parts.db, parts.migrations)
+            if parts.prepare is not None:
+                parts.prepare()
+
+    def _make_verifier(self) -> TokenVerifier:
+        """A verifier that gets keys and revocations from identity over the network."""
+        from common.tokens import PublishedKeys, RevocationFeed, Revocations, TokenVerifier
+        from common.tokens.contract import TokenNews, TokenNewsListener
+
+        revocations = Revocations()
+        identity = self.rest(next(iter(self.parts)), 'identity')
+        self.broker.serve(TokenNews, TokenNewsListener(revocations), host=f'{self.host}.{id(self):x}', workers=1)
+        feed = RevocationFeed(revocations, lambda since: identity.get(f'/v3/pileus/revocations?since={since}'))
+        feed.start()
+        self._closing.callback(feed.stop)
+        return TokenVerifier(PublishedKeys(lambda: identity.get('/v3/pileus/token-keys')), revocations)
+
+    def pipeline(self, parts: ServiceParts, api: ApiPart) -> Any:
+        """The WSGI pipeline of an API, with this process's objects in its filters."""
+        from paste.deploy import loadapp
+
+        if self.verifier is None:
+            self.verifier = self._make_verifier()
+        key = f'{id(self)}.{api.name}'
+        REGISTRY[key] = LiveObjects(
+            api.name, api.application(), self.verifier, f'{self.endpoints.identity}/v3', self.metrics, parts.checks, parts.request_events
+        )
+        self._closing.callback(REGISTRY.pop, key, None)
+        return loadapp(f'config:{self.etc / (api.paste or f"{api.name}/api-paste.ini")}', name='main', global_conf={'runtime': key})
+
+    # -- running
+
+    def start(self, wanted: Iterable[tuple[str, str]] | None = None, *, shared_port: bool = False) -> None:
+        """Start parts, given as (service, part) with parts `api`, `conductor`, `worker`, `agent`; None: everything built."""
+        chosen = None if wanted is None else set(wanted)
+        pipelines = []
+        for parts in self.parts.values():
+            if chosen is None or (parts.name, 'api') in chosen:
+                pipelines += [(api, self.pipeline(parts, api)) for api in parts.apis]
+        for api, pipeline in pipelines:
+            self._serve(api, pipeline, shared_port)
+        for parts in self.parts.values():
+            for worker in parts.workers:
+                if chosen is None or (parts.name, worker.name) in chosen:
+                    worker.start()
+                    self._running.append(worker)
+
+    def _serve(self, api: ApiPart, pipeline: Any, shared_port: bool) -> None:
+        from common.service.wsgi import HttpServer
+
+        url = getattr(self.endpoints, api.name)
+        port = api.port or int(url.rpartition(':')[2].partition('/')[0])
+        self._pipelines[url] = pipeline
+        server = HttpServer(pipeline, self.options.bind, port, threads=self.options.threads, shared_port=shared_port)
+        server.start()
+        self._servers.append(server)
+
+    def stop(self, drain: float = 10.0) -> None:
+        """Stop everything: first what takes new work, then what does it."""
+        for server in self._servers:
+            server.stop()
+        for worker in reversed(self._running):
+            worker.stop(drain)
+        self._closing.close()
+        if self._broker is not None:
+            self._broker.close(min(drain, 5.0))
+        for database in self._databases.values():
+            database.dispose()
+        self._servers, self._running = [], []
+
+
+def _check_names() -> None:
+    """Our packages have common names; refuse to run with somebody else's in their place."""
+    ours = pathlib.Path(__file__).resolve().parent.parent
+    for name in ('common', *SERVICES):
+        module = sys.modules.get(name)
+        spec = module.__spec__ if module is not None else importlib.util.find_spec(name)
+        origin = pathlib.Path(spec.origin).resolve() if spec is not None and spec.origin else None
+        if origin is not None and ours not in origin.parents:
+            raise ConfigError(f'The package {name} is not the one of Pileus ({origin}). Install Pileus in a virtual environment of its own.')

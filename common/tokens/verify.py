@@ -1,0 +1,92 @@
+"""Tokens are checked here, in every service, without asking anybody."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from collections import OrderedDict
+
+from cryptography.exceptions import InvalidSignature
+
+from common import clock
+from common.errors import Unauthorized
+from common.tokens.claims import Claims, unpack
+from common.tokens.keys import KEY_ID_SIZE, KeySource
+from common.tokens.revocations import Revocations
+from common.tokens.sign import PREFIX, SIGNATURE_SIZE
+
+_LONGEST = 1023
+
+
+class TokenVerifier:
+    """Checks signature, time and revocations; remembers what it has verified.
+
+    :param keys: where public keys come from; asked only for tokens not seen before
+    :param revocations: the events in force in this process
+    :param remembered: how many verified tokens are kept (about 1 KiB each)
+    """
+
+    def __init__(self, keys: KeySource, revocations: Revocations, remembered: int = 4096) -> None:
+        self._keys = keys
+        self._remembered = remembered
+        self._known: OrderedDict[str, tuple[Claims, int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.revocations = revocations
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a valid token. Raises Unauthorized for any other text, Unavailable when there are no keys yet."""
+        known = self._known.get(token)
+        revision = self.revocations.revision
+        if known is None:
+            claims = self._open(token)
+            checked = -1
+        else:
+            claims, checked = known
+            self._touch(token)
+        if claims.expires_at <= clock.timestamp():
+            self._forget(token)
+            raise Unauthorized(admin_detail='token expired')
+        if checked != revision:
+            if self.revocations.is_revoked(claims):
+                self._forget(token)
+                raise Unauthorized(admin_detail='token revoked')
+            self._remember(token, claims, revision)
+        return claims
+
+    def _open(self, token: str) -> Claims:
+        """Claims of a token with a good signature, whatever its time."""
+        if not token.startswith(PREFIX) or len(token) > _LONGEST or not token.isascii():
+            raise Unauthorized(admin_detail='not a token of ours')
+        text = token[len(PREFIX) :]
+        try:
+            raw = base64.b64decode(text + '=' * (-len(text) % 4), altchars=b'-_', validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Unauthorized(admin_detail='malformed token') from error
+        if len(raw) <= KEY_ID_SIZE + SIGNATURE_SIZE or base64.urlsafe_b64encode(raw).rstrip(b'=').decode() != text:
+            raise Unauthorized(admin_detail='malformed token')
+        signed, signature = raw[:-SIGNATURE_SIZE], raw[-SIGNATURE_SIZE:]
+        key = self._keys.public_key(signed[:KEY_ID_SIZE])
+        if key is None:
+            raise Unauthorized(admin_detail='token signed with an unknown key')
+        try:
+            key.verify(signature, PREFIX.encode() + signed)
+        except InvalidSignature as error:
+            raise Unauthorized(admin_detail='bad signature') from error
+        return unpack(signed[KEY_ID_SIZE:])
+
+    def _remember(self, token: str, claims: Claims, revision: int) -> None:
+        with self._lock:
+            self._known[token] = (claims, revision)
+            self._known.move_to_end(token)
+            while len(self._known) > self._remembered:
+                self._known.popitem(last=False)
+
+    def _touch(self, token: str) -> None:
+        with self._lock:
+            if token in self._known:
+                self._known.move_to_end(token)
+
+    def _forget(self, token: str) -> None:
+        with self._lock:
+            self._known.pop(token, None)

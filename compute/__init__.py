@@ -1,0 +1,1 @@
+"""The compute service: the OpenStack Compute API v2.1."""

@@ -1,0 +1,127 @@
+"""Queries about servers. Lists select columns: no record objects are made for them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from compute.db.models import Server, ServerVolume
+
+COLUMNS = Server.__table__.columns
+# The columns that lists show; user data, keys and requests stay out of them.
+_HEAVY = {'public_key', 'requested'}
+LISTED = [column for column in COLUMNS if column.name not in _HEAVY]
+SORTABLE = {
+    name: COLUMNS[name]
+    for name in (
+        'created_at', 'updated_at', 'launched_at', 'id', 'name', 'host', 'vm_state', 'task_state', 'image_id', 'project_id', 'user_id', 'hostname',
+        'availability_zone', 'key_name', 'power_state', 'vcpus', 'memory_mib', 'root_gib', 'access_ip_v4', 'access_ip_v6', 'description', 'locked',
+    )
+}  # fmt: skip
+
+
+def get(session: Session, server_id: str, deleted: bool = False) -> Server | None:
+    """A server; one that is deleted only if asked for."""
+    server = session.get(Server, server_id)
+    return server if server is not None and (deleted or not server.deleted) else None
+
+
+def project_and_user(session: Session, server_id: str) -> Row[Any] | None:
+    """(project_id, user_id) of a server, or None."""
+    return session.execute(select(Server.project_id, Server.user_id).where(Server.id == server_id)).one_or_none()
+
+
+def list_servers(
+    session: Session, conditions: Sequence[ColumnElement[bool]], order: Sequence[tuple[str, str]], limit: int | None, marker: Any | None
+) -> list[Row[Any]]:
+    """A page of rows. `order` ends with a unique key; `marker` is the last row of the page before."""
+    query = select(*LISTED).where(*conditions)
+    if marker is not None:
+        query = query.where(_after(marker, order))
+    for key, direction in order:
+        column = SORTABLE[key]
+        query = query.order_by(column.asc() if direction == 'asc' else column.desc())
+    return list(session.execute(query.limit(limit) if limit is not None else query))
+
+
+def _after(marker: Any, order: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
+    alternatives: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for key, direction in order:
+        column, value = SORTABLE[key], getattr(marker, key)
+        if value is None:
+            if direction == 'asc':
+                alternatives.append(and_(*equal, column.is_not(None)))
+            equal.append(column.is_(None))
+            continue
+        behind = column > value if direction == 'asc' else or_(column < value, column.is_(None))
+        alternatives.append(and_(*equal, behind))
+        equal.append(column == value)
+    return or_(*alternatives)
+
+
+def set_state(session: Session, server_id: str, when: datetime.datetime, **values: Any) -> None:
+    """Change columns of a server."""
+    session.execute(
+        update(Server).where(Server.id == server_id).values(updated_at=when, **values), execution_options={'synchronize_session': False}
+    )
+
+
+def usage(session: Session, project_id: str) -> dict[str, int]:
+    """What a project uses, counted from the rows."""
+    row = session.execute(
+        select(func.count(), func.coalesce(func.sum(Server.vcpus), 0), func.coalesce(func.sum(Server.memory_mib), 0)).where(
+            Server.project_id == project_id, Server.deleted.is_(False)
+        )
+    ).one()
+    return {'instances': int(row[0]), 'cores': int(row[1]), 'ram': int(row[2])}
+
+
+def volumes_of(session: Session, server_ids: Iterable[str]) -> dict[str, list[ServerVolume]]:
+    """Volumes by server: one query, however many servers."""
+    found: dict[str, list[ServerVolume]] = {server_id: [] for server_id in server_ids}
+    if found:
+        for volume in session.scalars(select(ServerVolume).where(ServerVolume.server_id.in_(found)).order_by(ServerVolume.created_at, ServerVolume.id)):
+            found[volume.server_id].append(volume)
+    return found
+
+
+def attached_ids(session: Session, server_ids: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
+    """(volume id, delete on termination) by server, for lists."""
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for first in range(0, len(server_ids), 500):
+        rows = session.execute(
+            select(ServerVolume.server_id, ServerVolume.volume_id, ServerVolume.delete_on_termination).where(
+                ServerVolume.server_id.in_(server_ids[first : first + 500])
+            )
+        )
+        for server_id, volume_id, delete_too in rows:
+            found.setdefault(server_id, []).append((volume_id, delete_too))
+    return found
+
+
+def volume_of(session: Session, server_id: str, volume_id: str) -> ServerVolume | None:
+    """One volume of a server, or None."""
+    return session.scalars(select(ServerVolume).where(ServerVolume.server_id == server_id, ServerVolume.volume_id == volume_id)).first()
+
+
+def on_host(session: Session, host: str) -> list[Row[Any]]:
+    """(id, vm_state, task_state, power_state, deleted) of all servers of a host."""
+    return list(
+        session.execute(select(Server.id, Server.vm_state, Server.task_state, Server.power_state, Server.deleted).where(Server.host == host))
+    )
+
+
+def known(session: Session, server_ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """(id, host, deleted) of those of the ids that are servers."""
+    rows = session.execute(select(Server.id, Server.host, Server.deleted).where(Server.id.in_(server_ids)))
+    return {row.id: row for row in rows}
+
+
+def by_port(session: Session, server_id: str) -> list[Any]:
+    """The network info of a server."""
+    return session.scalar(select(Server.network_info).where(Server.id == server_id)) or []

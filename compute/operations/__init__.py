@@ -1,0 +1,9 @@
+"""Long-running work on servers."""
+
+from compute.operations.boot import BOOT
+from compute.operations.delete import DELETE
+from compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
+from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
+from compute.operations.volumes import ATTACH, DETACH
+
+DEFINITIONS = [BOOT, DELETE, STOP, START, REBOOT, PAUSE, UNPAUSE, SUSPEND, RESUME, ATTACH, DETACH, ATTACH_INTERFACE, DETACH_INTERFACE]

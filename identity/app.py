@@ -1,0 +1,108 @@
+"""How the identity service is put together."""
+
+from __future__ import annotations
+
+import logging
+import pathlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from common import clock
+from common.errors import PileusError
+from common.service import concurrency
+from common.tokens.contract import TokenNews, TokenNewsListener
+from identity.conf import ComplianceOptions, IdentityOptions, TokenOptions
+from identity.rpc import Announcer
+from identity.service import IdentityService
+
+if TYPE_CHECKING:
+    from common.config import Settings
+    from common.db import Database
+    from common.runtime import Runtime, ServiceParts
+
+LOG = logging.getLogger(__name__)
+_LEARN_EVERY, _CLEAN_EVERY = 1.0, 600.0
+
+
+def make_service(settings: Settings, db: Database, state: pathlib.Path, **rest: Any) -> IdentityService:
+    """The service object alone: what commands and tests need.
+
+    :param state: the state directory, where the keys are unless the settings say otherwise
+    """
+    tokens = settings.get(TokenOptions)
+    keys = pathlib.Path(tokens.key_directory) if tokens.key_directory else state / 'identity' / 'keys'
+    return IdentityService(
+        db,
+        settings.get(IdentityOptions),
+        tokens,
+        settings.get(ComplianceOptions),
+        key_directory=keys,
+        offload=concurrency.blocking,
+        **rest,
+    )
+
+
+class Upkeep:
+    """Beside the API: learns what other identity processes revoked, and forgets what matters no more."""
+
+    def __init__(self, service: IdentityService, runtime: Runtime, announcer: Announcer) -> None:
+        self._service, self._runtime, self._announcer = service, runtime, announcer
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Know all revocations in force before the first request, then keep up with them."""
+        self._service.learn_revocations()
+        listener = TokenNewsListener(self._service.revocations)
+        self._runtime.broker.serve(TokenNews, listener, host=f'identity.{self._runtime.host}.{id(self):x}', workers=1)
+        self._thread = threading.Thread(target=self._run, name='identity-upkeep', daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """End, after what is waiting has been announced."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        self._announcer.stop(seconds)
+
+    def _run(self) -> None:
+        clean_at = clock.monotonic()
+        while not self._ending.wait(_LEARN_EVERY):
+            try:
+                self._service.learn_revocations()
+                if clock.monotonic() >= clean_at:
+                    clean_at = clock.monotonic() + _CLEAN_EVERY
+                    self._service.forget_expired()
+            except PileusError as error:
+                LOG.warning('the list of revoked tokens could not be read: %s', error.message)
+
+
+def build(runtime: Runtime) -> ServiceParts:
+    """Identity's API; in its process the tokens of all services are checked with its own keys."""
+    from common.api.application import Application
+    from common.runtime import ApiPart, ServiceParts, WorkerPart
+    from identity.api import RESOURCES
+
+    db = runtime.database('identity')
+    announcer = Announcer(lambda: runtime.broker.client(TokenNews))
+    service = make_service(runtime.settings, db, runtime.state, announce=announcer.announce)
+    runtime.verifier = service.verifier
+
+    def application() -> Application:
+        return Application('identity', RESOURCES, instance=service, policy_overrides=runtime.policy_file('identity'))
+
+    def keys_are_there() -> str | None:
+        return None if service.keys.published() else 'there are no token keys; run identity-manage bootstrap'
+
+    upkeep = Upkeep(service, runtime, announcer)
+    return ServiceParts(
+        'identity',
+        service,
+        apis=[ApiPart('identity', application)],
+        # Started wherever the API is.
+        workers=[WorkerPart('api', upkeep.start, upkeep.stop)],
+        db=db,
+        migrations='identity.db',
+        prepare=service.keys.create,
+        checks={'database': lambda: db.ping(), 'token_keys': keys_are_there},
+    )

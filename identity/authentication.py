@@ -1,0 +1,157 @@
+"""From what a client shows to the claims of its token."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from common import clock
+from common.context import Context
+from common.db.session import Session
+from common.errors import InvalidInput, Unauthorized
+from common.tokens import Claims, new_audit_id
+from identity.db import assignments as assignment_rows
+from identity.db import projects as project_rows
+from identity.methods import Proof
+from identity.methods.registry import METHODS
+from identity.records import DomainRef, ProjectRef, RoleRef
+from identity.service import IdentityService
+
+UNSCOPED = {'unscoped': {}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a token is good, and the user's roles there."""
+
+    project: ProjectRef | None = None
+    domain: DomainRef | None = None
+    system: bool = False
+    roles: Sequence[RoleRef] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A finished authentication: the claims to sign, and the records behind them."""
+
+    claims: Claims
+    proof: Proof
+    scope: Scope
+
+
+def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any], scope: Any) -> Authenticated:
+    """Check all methods that the request names and find the scope.
+
+    :param identity: `auth.identity` of the request
+    :param scope: `auth.scope` of the request, None when it names none
+    :raises Unauthorized: for anything that does not fit, without telling what
+    """
+    methods = list(dict.fromkeys(identity['methods']))
+    proof = _prove(service, ctx, methods, identity)
+    # Taken before the roles are read: a revocation in between is later than this token.
+    issued_at = clock.timestamp()
+    with service.read() as session:
+        found = _scope(service, session, proof, proof.scope or scope)
+    parent = proof.parent
+    expires_at = issued_at + service.token_options.lifetime
+    if parent is not None:
+        methods = list(dict.fromkeys([*parent.methods, *methods]))
+        expires_at = min(expires_at, parent.expires_at)
+    claims = Claims(
+        user_id=proof.user.id,
+        user_domain_id=proof.domain.id,
+        user_name=proof.user.name,
+        issued_at=round(issued_at, 3),
+        expires_at=round(expires_at, 3),
+        methods=tuple(methods),
+        audit_ids=(new_audit_id(), parent.audit_ids[-1]) if parent and parent.audit_ids else (new_audit_id(),),
+        roles=frozenset(role.name for role in found.roles),
+        project_id=found.project.id if found.project else None,
+        project_name=found.project.name if found.project else None,
+        project_domain_id=found.project.domain.id if found.project else None,
+        domain_id=found.domain.id if found.domain else None,
+        system_scope='all' if found.system else None,
+        **proof.claims,
+    )
+    return Authenticated(claims, proof, found)
+
+
+def _prove(service: IdentityService, ctx: Context, methods: list[str], identity: dict[str, Any]) -> Proof:
+    proofs = []
+    for name in methods:
+        method = METHODS.get(name)
+        if method is None:
+            raise Unauthorized(f'Attempted to authenticate with an unsupported method. Known are: {", ".join(sorted(METHODS))}.')
+        if name not in identity:
+            raise InvalidInput(f'Expecting to find {name} in identity.', field=name)
+        proofs.append(method(service, ctx, identity[name]))
+    if not proofs:
+        raise Unauthorized()
+    if len({proof.user.id for proof in proofs}) != 1:
+        raise Unauthorized(admin_detail='the methods name different users')
+    merged = proofs[0]
+    for proof in proofs[1:]:
+        merged = dataclasses.replace(
+            merged,
+            parent=merged.parent or proof.parent,
+            scope=merged.scope or proof.scope,
+            roles=merged.roles if proof.roles is None else proof.roles,
+            claims=merged.claims | proof.claims,
+        )
+    return merged
+
+
+def _scope(service: IdentityService, session: Session, proof: Proof, wanted: Any) -> Scope:
+    if wanted is None:
+        return _default_scope(service, session, proof)
+    if wanted == 'unscoped' or 'unscoped' in wanted:
+        return Scope()
+    if 'project' in wanted:
+        project = find_project(session, wanted['project'])
+        if project is None or not project.enabled or not project.domain.enabled:
+            raise Unauthorized(admin_detail='the project is unknown or disabled')
+        return Scope(project=project, roles=_roles(service, session, proof, 'project', project.id))
+    if 'domain' in wanted:
+        reference = wanted['domain']
+        domain = project_rows.find_domain_ref(session, id=reference.get('id'), name=reference.get('name'))
+        if domain is None or not domain.enabled:
+            raise Unauthorized(admin_detail='the domain is unknown or disabled')
+        return Scope(domain=domain, roles=_roles(service, session, proof, 'domain', domain.id))
+    if wanted.get('system', {}).get('all'):
+        return Scope(system=True, roles=_roles(service, session, proof, 'system', assignment_rows.SYSTEM))
+    raise Unauthorized(admin_detail='unknown scope')
+
+
+def find_project(session: Session, reference: dict[str, Any]) -> ProjectRef | None:
+    """The project that a request names by id, or by name and domain."""
+    if reference.get('id'):
+        return project_rows.project_ref(session, reference['id'])
+    of = reference.get('domain') or {}
+    domain = project_rows.find_domain_ref(session, id=of.get('id'), name=of.get('name'))
+    return project_rows.find_project_ref(session, reference['name'], domain.id) if domain else None
+
+
+def _default_scope(service: IdentityService, session: Session, proof: Proof) -> Scope:
+    """The user's default project where that is possible, else no scope. A token shown for another stays unscoped."""
+    project_id = proof.user.default_project_id
+    if project_id is None or proof.parent is not None:
+        return Scope()
+    project = project_rows.project_ref(session, project_id)
+    if project is None or not project.enabled or not project.domain.enabled:
+        return Scope()
+    roles = _held(service, session, proof, 'project', project.id)
+    return Scope(project=project, roles=roles) if roles else Scope()
+
+
+def _roles(service: IdentityService, session: Session, proof: Proof, kind: str, target_id: str) -> list[RoleRef]:
+    roles = _held(service, session, proof, kind, target_id)
+    if not roles:
+        raise Unauthorized(admin_detail=f'user {proof.user.id} has no role on {kind} {target_id}')
+    return roles
+
+
+def _held(service: IdentityService, session: Session, proof: Proof, kind: str, target_id: str) -> list[RoleRef]:
+    groups = service.users.group_filter(session, proof.user.id)
+    roles = assignment_rows.effective_roles(session, proof.user.id, kind, target_id, groups)
+    return roles if proof.roles is None else [role for role in roles if role.name in proof.roles]

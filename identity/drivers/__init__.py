@@ -1,0 +1,1 @@
+"""Where users and groups live: one module per kind of backend."""

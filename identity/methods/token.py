@@ -1,0 +1,26 @@
+"""A token that was issued before, for one with another scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common.context import Context
+from common.errors import Forbidden, Unauthorized
+from identity.db import projects as project_rows
+from identity.methods import Proof
+from identity.service import IdentityService
+
+
+def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Proof:
+    """Check a token. The new one ends with it and is revoked with it."""
+    claims = service.open_token(payload['id'])
+    if claims.scope and not service.token_options.allow_rescope:
+        raise Forbidden('A scoped token cannot be exchanged for another one here.')
+    if claims.trust_id or claims.application_credential_id:
+        raise Forbidden('A token of a trust or an application credential cannot be exchanged for another one.')
+    with service.read() as session:
+        user = service.users.get_user(session, claims.user_id)
+        domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None
+    if user is None or domain is None or not user.enabled or not domain.enabled:
+        raise Unauthorized(admin_detail=f'user {claims.user_id} is gone or disabled')
+    return Proof(user, domain, parent=claims)

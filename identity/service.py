@@ -1,0 +1,100 @@
+"""The identity service as handlers and commands see it: everything the domain modules need, in one object."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from common import clock
+from common.db import Database, after_commit
+from common.db.session import Session
+from common.errors import NotFound, Unauthorized
+from common.tokens import Claims, Revocation, Revocations, SigningKeys, TokenSigner, TokenVerifier
+from identity.conf import ComplianceOptions, IdentityOptions, TokenOptions
+from identity.db import revocations as revocation_rows
+from identity.drivers.base import UserBackend
+from identity.drivers.sql import SqlBackend
+from identity.memory import Memory
+from identity.passwords import PasswordHasher, PasswordRules
+
+
+class IdentityService:
+    """What `call.service` is in the handlers of identity.
+
+    :param key_directory: where the signing keys are
+    :param announce: tells other processes about revocations, once they are committed
+    :param offload: runs a password hash off the event loop
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        options: IdentityOptions,
+        token_options: TokenOptions,
+        compliance: ComplianceOptions,
+        *,
+        key_directory: pathlib.Path,
+        announce: Callable[[Sequence[Revocation]], None] = lambda events: None,
+        offload: Callable[[Callable[[], Any]], Any] = lambda work: work(),
+    ) -> None:
+        self.db = db
+        self.options = options
+        self.token_options = token_options
+        self.hasher = PasswordHasher(options.password_hash_rounds, offload)
+        self.rules = PasswordRules(options, compliance, self.hasher)
+        self.users: UserBackend = SqlBackend(self.hasher)
+        self.memory = Memory(options.cache_seconds)
+        self.keys = SigningKeys(key_directory)
+        self.revocations = Revocations()
+        self.signer = TokenSigner(self.keys)
+        self.verifier = TokenVerifier(self.keys, self.revocations)
+        self._announce = announce
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """A write transaction; what is remembered is forgotten when it is committed."""
+        with self.db.write() as session:
+            after_commit(session, self.memory.forget)
+            yield session
+
+    def read(self) -> contextlib.AbstractContextManager[Session]:
+        """A session for reading."""
+        return self.db.read()
+
+    def open_token(self, token: str) -> Claims:
+        """The claims of a token that somebody shows or asks about. Raises NotFound unless it is valid."""
+        try:
+            return self.verifier.verify(token)
+        except Unauthorized as error:
+            raise NotFound(message='Could not find token.', admin_detail=error.admin_detail) from error
+
+    def revoke(self, session: Session, *events: dict[str, Any]) -> None:
+        """Void all tokens issued until now that match any of the events (see `common.tokens.Revocation` for their keys).
+
+        Call it last in a transaction: a token issued before the commit, from what was true before, must not escape.
+        """
+        if not events:
+            return
+        now = clock.now()
+        expires_at = now + datetime.timedelta(seconds=self.token_options.lifetime + 60)
+        written = revocation_rows.add_events(session, events, now, expires_at)
+        after_commit(session, lambda: self._publish(written))
+
+    def _publish(self, events: Sequence[Revocation]) -> None:
+        self.revocations.add(events)
+        self._announce(events)
+
+    def learn_revocations(self) -> int:
+        """Take in events that other processes wrote; returns how many were new."""
+        with self.db.read() as session:
+            events = revocation_rows.events_since(session, self.revocations.latest_id, clock.now())
+        self.revocations.prune()
+        return self.revocations.add(events)
+
+    def forget_expired(self) -> int:
+        """Delete revocation events that matter no more; returns how many."""
+        with self.db.write() as session:
+            return revocation_rows.delete_expired(session, clock.now())

@@ -1,0 +1,123 @@
+"""Issued tokens: what a client sees of them, and taking them back."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+from common import clock
+from common.errors import NotFound
+from common.tokens import Claims, Revocation
+from identity import catalog
+from identity.authentication import Authenticated, Scope
+from identity.db import projects as project_rows
+from identity.db import revocations as revocation_rows
+from identity.db import roles as role_rows
+from identity.records import DomainRef, ProjectRef, RoleRef, UserRecord
+from identity.service import IdentityService
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TokenView:
+    """What is shown of a token besides its claims."""
+
+    claims: Claims
+    user: UserRecord
+    domain: DomainRef
+    scope: Scope
+
+
+def issue(service: IdentityService, found: Authenticated) -> str:
+    """The token of a finished authentication."""
+    return service.signer.issue(found.claims)
+
+
+def view_of(service: IdentityService, claims: Claims) -> TokenView:
+    """The records behind the claims. Raises NotFound when user or scope are gone."""
+    user, domain = service.memory.get(('user', claims.user_id), lambda: _user(service, claims.user_id))
+    project = None
+    if claims.project_id:
+        project = service.memory.get(('project', claims.project_id), lambda: _project(service, claims.project_id))
+    scope_domain = None
+    if claims.domain_id:
+        scope_domain = service.memory.get(('domain', claims.domain_id), lambda: _domain(service, claims.domain_id))
+    ids = service.memory.get('role ids', lambda: _role_ids(service))
+    roles = [RoleRef(ids[name], name) for name in sorted(claims.roles) if name in ids]
+    return TokenView(claims, user, domain, Scope(project, scope_domain, bool(claims.system_scope), roles))
+
+
+def _user(service: IdentityService, user_id: str) -> tuple[UserRecord, DomainRef]:
+    with service.read() as session:
+        user = service.users.get_user(session, user_id)
+        domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None
+    if user is None or domain is None:
+        raise NotFound(message='Could not find token.')
+    return user, domain
+
+
+def _project(service: IdentityService, project_id: str | None) -> ProjectRef:
+    with service.read() as session:
+        project = project_rows.project_ref(session, project_id or '')
+    if project is None:
+        raise NotFound(message='Could not find token.')
+    return project
+
+
+def _domain(service: IdentityService, domain_id: str | None) -> DomainRef:
+    with service.read() as session:
+        domain = project_rows.find_domain_ref(session, id=domain_id)
+    if domain is None:
+        raise NotFound(message='Could not find token.')
+    return domain
+
+
+def _role_ids(service: IdentityService) -> dict[str, str]:
+    with service.read() as session:
+        return role_rows.ids_by_name(session)
+
+
+def body(service: IdentityService, view: TokenView, *, with_catalog: bool = True) -> dict[str, Any]:
+    """The token as the API shows it, under its key `token`."""
+    claims, scope = view.claims, view.scope
+    shown: dict[str, Any] = {
+        'methods': list(claims.methods),
+        'user': {
+            'domain': {'id': view.domain.id, 'name': view.domain.name},
+            'id': view.user.id,
+            'name': view.user.name,
+            'password_expires_at': clock.iso(view.user.password_expires_at, micro=True, zulu=False),
+        },
+        'audit_ids': list(claims.audit_ids),
+        'expires_at': _time(claims.expires_at),
+        'issued_at': _time(claims.issued_at),
+    }
+    if scope.project is not None:
+        project = scope.project
+        shown['project'] = {'domain': {'id': project.domain.id, 'name': project.domain.name}, 'id': project.id, 'name': project.name}
+        shown['is_domain'] = project.is_domain
+    elif scope.domain is not None:
+        shown['domain'] = {'id': scope.domain.id, 'name': scope.domain.name}
+    elif scope.system:
+        shown['system'] = {'all': True}
+    if claims.scope is not None:
+        shown['roles'] = [{'id': role.id, 'name': role.name} for role in scope.roles]
+        if with_catalog:
+            shown['catalog'] = catalog.catalog(service, claims.user_id, claims.project_id)
+    return {'token': shown}
+
+
+def _time(seconds: float) -> str | None:
+    return clock.iso(datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None), micro=True)
+
+
+def revoke(service: IdentityService, claims: Claims) -> None:
+    """Void one token."""
+    with service.db.write() as session:
+        service.revoke(session, {'audit_id': claims.audit_ids[0]})
+
+
+def revocations_since(service: IdentityService, latest_id: int) -> list[Revocation]:
+    """Events in force that came after the one with this id."""
+    with service.read() as session:
+        return revocation_rows.events_since(session, latest_id, clock.now())

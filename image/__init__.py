@@ -1,0 +1,1 @@
+"""The image service: the OpenStack Image API v2."""

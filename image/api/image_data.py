@@ -1,0 +1,88 @@
+"""The data of an image: upload and download, streamed."""
+
+from __future__ import annotations
+
+import re
+
+from common.api import GET, PUT, Call, Reply, Resource
+from common.errors import InvalidInput, RangeNotSatisfiable
+from common.policy import ANYONE, Rule
+from common.service.wsgi import FileBody
+from image import upload
+
+_RANGE = re.compile(r'bytes=(\d*)-(\d*)\Z')
+_CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/')
+_OCTETS = 'application/octet-stream'
+# The image's own rule is asked on the record, since public and shared images belong to others.
+_TRY = Rule('image:data:try', ANYONE, 'Ask for the data of an image; image:data:download decides')
+
+
+def put_data(call: Call) -> None:
+    """Take the data."""
+    length = call.content_length
+    source = call.environ['wsgi.input']
+    left = length
+
+    def read(size: int) -> bytes:
+        nonlocal left
+        if left == 0:
+            return b''
+        piece = bytes(source.read(size if left is None else min(size, left)))
+        if left is not None:
+            left -= len(piece)
+        return piece
+
+    upload.store_data(call.service, call.ctx, call.params['id'], read, length)
+
+
+def get_data(call: Call) -> Reply:
+    """Give the data, or the part of it that `Range` names."""
+    record, file = upload.open_data(call.service, call.ctx, call.params['id'])
+    if file is None:
+        return Reply(None, 204)
+    size = record.size or 0
+    headers = {'Content-Type': _OCTETS, 'Accept-Ranges': 'bytes'}
+    wanted = _wanted(call, size)
+    if wanted is None:
+        if record.checksum:
+            headers['Content-MD5'] = record.checksum
+        headers['Content-Length'] = str(size)
+        return Reply(headers=headers, app_iter=FileBody(file, size))
+    first, last = wanted
+    file.seek(first)
+    headers['Content-Length'] = str(last - first + 1)
+    headers['Content-Range'] = f'bytes {first}-{last}/{size}'
+    return Reply(status=206, headers=headers, app_iter=FileBody(file, last - first + 1))
+
+
+def _wanted(call: Call, size: int) -> tuple[int, int] | None:
+    """First and last byte of the range asked for (RFC 9110, section 14), or None for all. Raises RangeNotSatisfiable."""
+    text = call.header('Range')
+    older = call.header('Content-Range')
+    if not text and not older:
+        return None
+    if older and not text:
+        match = _CONTENT_RANGE.match(older)
+        if match is None:
+            raise InvalidInput('Content-Range has the form "bytes FIRST-LAST/*".', field='Content-Range')
+        first, last = int(match[1]), int(match[2])
+    else:
+        match = _RANGE.match((text or '').strip())
+        if match is None or not (match[1] or match[2]):
+            raise InvalidInput('Range has the form "bytes=FIRST-LAST"; one range at a time.', field='Range')
+        first = int(match[1]) if match[1] else max(0, size - int(match[2]))
+        last = int(match[2]) if match[1] and match[2] else size - 1
+    last = min(last, size - 1)
+    if first > last:
+        raise RangeNotSatisfiable(f'The image has {size} bytes; the range asked for is not among them.', headers={'Content-Range': f'bytes */{size}'})
+    return first, last
+
+
+DATA = Resource(
+    'file',
+    rules=[_TRY],
+    routes=[
+        PUT('/v2/images/{id}/file', put_data, policy='image:data:upload', ok=204, body=None, stream=True, content_types=(_OCTETS,)),
+        GET('/v2/images/{id}/file', get_data, policy=_TRY, body=None, listing=False),
+    ],
+)

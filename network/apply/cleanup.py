@@ -1,0 +1,93 @@
+"""Removing everything of ours from a host, known by its prefix alone; what the agent remembers of the host is put back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from common import clock
+from common.errors import PileusError
+from network.apply import ipsets, links, names, namespaces, sysctl
+from network.apply.filtering import FAMILIES
+from network.apply.host import Host
+from network.apply.tables import Loader
+
+
+def cleanup(host: Host) -> list[str]:
+    """Remove namespaces (with the processes in them), devices, rules and address sets of ours, restore the host's settings.
+
+    Returns what was done, in words; what could not be done is in `host.problems`. Doing it again does nothing.
+    """
+    host.take_changes()
+    _attempt(host, lambda: _end_dhcp_servers(host))
+    for namespace in sorted(namespaces.present(host)):
+        _attempt(host, lambda n=namespace: _end_namespace(host, n))
+    _attempt(host, lambda: _delete_devices(host))
+    loader = Loader(host)
+    for family in FAMILIES:
+        _attempt(host, lambda f=family: loader.load(f, {}))
+    _attempt(host, lambda: _destroy_sets(host))
+    _attempt(host, lambda: sysctl.restore(host))
+    (host.state_dir / 'cuts.json').unlink(missing_ok=True)
+    shutil.rmtree(host.state_dir / 'dhcp', ignore_errors=True)
+    return host.take_changes()
+
+
+def _attempt(host: Host, action: Callable[[], object]) -> None:
+    """What fails must not keep the rest from being cleaned."""
+    try:
+        action()
+    except (PileusError, OSError) as error:
+        host.problem(getattr(error, 'admin_detail', None) or str(error))
+
+
+def _end_dhcp_servers(host: Host) -> None:
+    """End every dnsmasq that runs on our files, in whatever namespace it is."""
+    mark = f'--conf-file={host.state_dir}/dhcp/'.encode()
+    found = []
+    for entry in Path('/proc').iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / 'cmdline').read_bytes().split(b'\0')
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if any(word.startswith(mark) for word in words):
+            found.append(int(entry.name))
+    _end(host, found)
+
+
+def _end_namespace(host: Host, namespace: str) -> None:
+    inode = namespaces.identity(host, namespace)
+    if inode is not None:
+        _end(host, namespaces.processes(inode))
+    namespaces.delete(host, namespace)
+
+
+def _end(host: Host, processes: list[int]) -> None:
+    for process in processes:
+        host.note(f'ended process {process}')
+    give_up = clock.monotonic() + 5
+    number = signal.SIGTERM
+    while processes:
+        for process in list(processes):
+            try:
+                os.kill(process, number)
+            except ProcessLookupError:
+                processes.remove(process)
+        if clock.monotonic() > give_up:
+            number = signal.SIGKILL
+        clock.sleep(0.02)
+
+
+def _delete_devices(host: Host) -> None:
+    links.converge(host, lambda present: links.plan([], present), links.read(host))
+
+
+def _destroy_sets(host: Host) -> None:
+    found = ipsets.parse(host.read(['ipset', 'save']))
+    if found:
+        host.change('removed address sets', ['ipset', 'restore'], stdin=''.join(f'destroy {name}\n' for name in sorted(found)))

@@ -1,0 +1,1 @@
+"""The scheduler's part of the timeline; it has no public API beside it."""

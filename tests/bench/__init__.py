@@ -1,0 +1,1 @@
+"""Benchmarks: ratios and distributions, never a verdict."""

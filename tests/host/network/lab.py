@@ -1,0 +1,240 @@
+"""A laboratory for the network agent: hosts and guests as network namespaces of this machine.
+
+A `LabHost` is a thread with a network namespace and a mount namespace of its own (so `/run/netns` is its own too); what
+it starts inherits them. A `LabGuest` is a namespace whose device is one end of a veth, the other end of which stands
+in the place of the tap.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from network.apply import names
+from network.apply.cleanup import cleanup
+from network.apply.host import Host
+from network.apply.reconcile import Outcome, Reconciler, Settings
+from network.desired.model import HostNetwork, Port
+from network.metadata_proxy import MetadataProxy
+
+T = TypeVar('T')
+CLONE_NEWNS, CLONE_NEWNET, CLONE_FS = 0x20000, 0x40000000, 0x200
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+UDHCPC_SCRIPT = """#!/bin/sh
+env >> "$LEASE_LOG"
+[ "$1" = bound ] || [ "$1" = renew ] || exit 0
+ip addr flush dev "$interface" scope global
+ip addr add "$ip/$mask" dev "$interface"
+if [ -n "$staticroutes" ]; then
+  set -- $staticroutes
+  while [ $# -ge 2 ]; do ip route replace "$1" via "$2" dev "$interface"; shift 2; done
+else
+  for r in $router; do ip route replace default via "$r" dev "$interface"; done
+fi
+[ -z "$mtu" ] || ip link set dev "$interface" mtu "$mtu"
+"""
+
+ECHO_SERVER = """
+import socket, sys, threading
+s = socket.create_server(('', int(sys.argv[1])))
+print('ready', flush=True)
+def serve(c):
+    while data := c.recv(100): c.sendall(data)
+while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+"""
+ECHO_CLIENT = """
+import socket, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
+c.settimeout(2)
+print('ready', flush=True)
+for line in sys.stdin:
+    try:
+        c.sendall(b'x'); answer = c.recv(1)
+    except OSError: answer = b''
+    print('yes' if answer == b'x' else 'no', flush=True)
+"""
+KNOCK = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)'
+
+
+def new_id() -> str:
+    """An id as the service makes them."""
+    return str(uuid.uuid4())
+
+
+def mac() -> str:
+    """A MAC address of a port."""
+    return 'fa:16:3e:' + ':'.join(f'{b:02x}' for b in os.urandom(3))
+
+
+class LabHost:
+    """A host. Everything that it does runs in its own thread, through `run`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='lab-host')
+        self.run(self._enter)
+        self.host = Host(folder / 'agent')
+        self.proxy: MetadataProxy | None = None
+        self.reconciler = Reconciler(self.host, Settings())
+        self.guests: list[LabGuest] = []
+        self.programs: list[subprocess.Popen[str]] = []
+
+    def _enter(self) -> None:
+        for call in (
+            lambda: _libc.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_FS),
+            lambda: _libc.mount(b'none', b'/', None, MS_REC | MS_PRIVATE, None),
+        ):
+            if call() != 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        Path('/run/netns').mkdir(exist_ok=True)
+        if _libc.mount(b'tmpfs', b'/run/netns', b'tmpfs', 0, None) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        self.sh('ip link set dev lo up')
+
+    def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Call a function in the host's thread."""
+        return self._thread.submit(function, *arguments).result()
+
+    def sh(self, command: str, *, namespace: str | None = None, check: bool = True, stdin: str | None = None) -> str:
+        """Run a command there; from inside or outside of the host's thread."""
+        words = (['ip', 'netns', 'exec', namespace] if namespace else []) + command.split()
+
+        def call() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, input=stdin)
+
+        done = call() if self._inside() else self.run(call)
+        if check and done.returncode != 0:
+            raise AssertionError(f'{command}: {done.returncode}: {done.stdout}{done.stderr}')
+        return done.stdout
+
+    def ok(self, command: str, *, namespace: str | None = None) -> bool:
+        """Whether a command succeeds there."""
+        words = (['ip', 'netns', 'exec', namespace] if namespace else []) + command.split()
+        return self.run(lambda: subprocess.run(words, capture_output=True, check=False, timeout=60).returncode) == 0
+
+    def reaches(self, address: str, port: int, namespace: str | None = None) -> bool:
+        """Whether a TCP connection from there is accepted."""
+        words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', KNOCK, address, str(port)]
+        return self.run(lambda: subprocess.run(words, capture_output=True, check=False, timeout=60).returncode) == 0
+
+    def popen(self, words: list[str], namespace: str | None = None) -> subprocess.Popen[str]:
+        """Start a program there."""
+        prefix = ['ip', 'netns', 'exec', namespace] if namespace else []
+        return self.run(
+            lambda: subprocess.Popen([*prefix, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+
+    def _inside(self) -> bool:
+        return threading.current_thread().name.startswith('lab-host') and threading.current_thread() in self._thread._threads
+
+    def use(self, settings: Settings, proxy: MetadataProxy | None = None) -> None:
+        """A new agent (as after a restart) with these settings."""
+        if proxy is not None and proxy is not self.proxy:
+            self.run(proxy.start)
+            self.proxy = proxy
+        self.reconciler = Reconciler(self.host, settings, self.proxy)
+
+    def apply(self, state: HostNetwork, *, full: bool = True) -> Outcome:
+        """One pass of the agent."""
+        return self.run(lambda: self.reconciler.apply(state, full=full))
+
+    def guest(self, port: Port) -> LabGuest:
+        """A guest on a port: plugged like a tap is."""
+        guest = LabGuest(self, port)
+        self.guests.append(guest)
+        return guest
+
+    def close(self) -> None:
+        """Remove everything and let the namespaces go."""
+        for program in self.programs:
+            program.kill()
+            program.communicate()
+        with contextlib.suppress(AssertionError):
+            self.run(lambda: cleanup(self.host))
+        if self.proxy:
+            self.proxy.stop()
+        for guest in self.guests:
+            self.sh(f'ip netns del {guest.namespace}', check=False)
+        self._thread.shutdown()
+
+
+class LabGuest:
+    """A guest. Its namespace is `guest-...`, its device eth0."""
+
+    def __init__(self, host: LabHost, port: Port) -> None:
+        self.host = host
+        self.port = port
+        self.namespace = f'guest-{port.id[:8]}'
+        host.sh(f'ip netns add {self.namespace}')
+        host.sh(f'ip link add name {names.tap(port.id)} type veth peer name eth0 address {port.mac_address} netns {self.namespace}')
+        self.sh('ip link set dev lo up')
+        self.sh('ip link set dev eth0 up')
+
+    def sh(self, command: str, check: bool = True) -> str:
+        """Run a command in the guest."""
+        return self.host.sh(command, namespace=self.namespace, check=check)
+
+    def ok(self, command: str) -> bool:
+        """Whether a command succeeds in the guest."""
+        return self.host.ok(command, namespace=self.namespace)
+
+    def ping(self, address: str, count: int = 1) -> bool:
+        """Whether an address answers."""
+        return self.ok(f'ping -n -c {count} -W 2 {address}')
+
+    def dhcp(self) -> dict[str, str]:
+        """Get a lease; the variables that the client was given, empty if it got none."""
+        script = self.host.folder / 'udhcpc.sh'
+        script.write_text(UDHCPC_SCRIPT)
+        script.chmod(0o755)
+        log = self.host.folder / f'{self.namespace}.lease'
+        log.unlink(missing_ok=True)
+        got = self.ok(
+            f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LEASE_LOG={log} busybox udhcpc -i eth0 -n -q -f -t 4 -T 1 -s {script} -O staticroutes -O mtu'
+        )
+        if not got:
+            return {}
+        return dict(line.split('=', 1) for line in log.read_text().splitlines() if '=' in line)
+
+    def serve(self, port: int) -> subprocess.Popen[str]:
+        """A program that accepts TCP connections on a port and echoes what it gets; it listens when this returns."""
+        server = self.host.popen(['python3', '-c', ECHO_SERVER, str(port)], self.namespace)
+        assert server.stdout is not None and server.stdout.readline() == 'ready\n'
+        self.host.programs.append(server)
+        return server
+
+    def reaches(self, address: str, port: int) -> bool:
+        """Whether a TCP connection to there is accepted."""
+        return self.host.reaches(address, port, self.namespace)
+
+    def connect(self, address: str, port: int) -> LabConnection:
+        """A connection that stays open."""
+        client = self.host.popen(['python3', '-c', ECHO_CLIENT, address, str(port)], self.namespace)
+        self.host.programs.append(client)
+        return LabConnection(client)
+
+
+class LabConnection:
+    """A TCP connection to an echo server, held by a program."""
+
+    def __init__(self, program: subprocess.Popen[str]) -> None:
+        self.program = program
+        assert program.stdout is not None and program.stdout.readline() == 'ready\n'
+
+    def echoes(self) -> bool:
+        """Whether what is sent comes back within two seconds."""
+        assert self.program.stdin is not None and self.program.stdout is not None
+        self.program.stdin.write('x\n')
+        self.program.stdin.flush()
+        return self.program.stdout.readline() == 'yes\n'

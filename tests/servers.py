@@ -1,0 +1,129 @@
+"""Private MariaDB and PostgreSQL servers for tests: in a folder of their own, on a socket or a free loopback port, gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+DATABASES = ('sqlite', 'mysql', 'postgresql')
+_POSTGRES_FOLDERS = ('/usr/lib/postgresql/17/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/15/bin')
+
+
+def missing(kind: str) -> str | None:
+    """Why this kind of server cannot be started here; None if it can."""
+    if kind == 'mysql' and not (shutil.which('mariadbd') and shutil.which('mariadb-install-db')):
+        return 'MariaDB is not installed (apt-get install mariadb-server)'
+    if kind == 'postgresql' and _postgres('postgres') is None:
+        return 'PostgreSQL is not installed (apt-get install postgresql)'
+    return None
+
+
+def _postgres(name: str) -> str | None:
+    found = shutil.which(name, path=os.pathsep.join([*_POSTGRES_FOLDERS, os.environ.get('PATH', '')]))
+    return str(pathlib.Path(found).resolve()) if found else None
+
+
+def _as(user: str) -> dict[str, object]:
+    """Keyword arguments that make a child run as this user, where we are root (no database server runs as root)."""
+    if os.getuid() != 0:
+        return {}
+    entry = pwd.getpwnam(user)
+    return {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}
+
+
+def _owned(folder: str, user: str) -> None:
+    if os.getuid() == 0:
+        entry = pwd.getpwnam(user)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.create_server(('127.0.0.1', 0))) as server:
+        return int(server.getsockname()[1])
+
+
+@contextlib.contextmanager
+def server(kind: str) -> Iterator[str]:
+    """A running server; gives the URL of its administrator, for `fresh_database`."""
+    folder = tempfile.mkdtemp(prefix=f'pileus-{kind}-')
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        process, url = _mariadb(folder) if kind == 'mysql' else _postgresql(folder)
+        _wait(url, process)
+        yield url
+    finally:
+        if process is not None:
+            process.send_signal(signal.SIGTERM if kind == 'mysql' else signal.SIGINT)
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mariadb(folder: str) -> tuple[subprocess.Popen[bytes], str]:
+    user = 'mysql'
+    _owned(folder, user)
+    data = f'{folder}/data'
+    install = ['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--auth-root-authentication-method=normal', '--skip-test-db']
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
+    port = _free_port()
+    run = ['mariadbd', '--no-defaults', f'--datadir={data}', f'--socket={folder}/socket', f'--port={port}', '--bind-address=127.0.0.1']
+    run += [f'--pid-file={folder}/pid', '--innodb-buffer-pool-size=64M', '--innodb-flush-log-at-trx-commit=0', '--skip-name-resolve']
+    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
+    return process, f'mysql+pymysql://root@localhost/mysql?unix_socket={folder}/socket'
+
+
+def _postgresql(folder: str) -> tuple[subprocess.Popen[bytes], str]:
+    user = 'postgres'
+    _owned(folder, user)
+    data = f'{folder}/data'
+    init = [str(_postgres('initdb')), '-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C']
+    subprocess.run(init, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
+    port = _free_port()
+    run = [str(_postgres('postgres')), '-D', data, '-k', folder, '-h', '', '-p', str(port), '-F', '-c', 'max_connections=200']
+    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
+    return process, f'postgresql+psycopg2://postgres@/postgres?host={folder}&port={port}'
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    end = time.monotonic() + 60
+    while True:
+        try:
+            with engine.connect():
+                return
+        except sa.exc.OperationalError:
+            if process.poll() is not None or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+def fresh_database(admin_url: str) -> str:
+    """The URL of a new empty database on the server."""
+    name = f'pileus_{uuid.uuid4().hex[:12]}'
+    engine = sa.create_engine(admin_url, poolclass=sa.pool.NullPool, isolation_level='AUTOCOMMIT')
+    with engine.connect() as connection:
+        connection.execute(sa.text(f'CREATE DATABASE {name}'))
+    return sa.make_url(admin_url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(admin_url: str, url: str) -> None:
+    """Remove a database of `fresh_database`."""
+    engine = sa.create_engine(admin_url, poolclass=sa.pool.NullPool, isolation_level='AUTOCOMMIT')
+    force = ' WITH (FORCE)' if admin_url.startswith('postgresql') else ''
+    with engine.connect() as connection:
+        connection.execute(sa.text(f'DROP DATABASE IF EXISTS {sa.make_url(url).database}{force}'))

@@ -1,0 +1,1 @@
+"""The volume service: the OpenStack Block Storage API v3."""

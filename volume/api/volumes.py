@@ -1,0 +1,278 @@
+"""Volumes: create, list, show, change, delete, metadata."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from common import clock
+from common.api import DELETE, GET, POST, PUT, Call, Map, Obj, Reply, Resource, Str
+from common.api.types import Raw
+from common.errors import InvalidInput, NotFound
+from common.policy import ADMIN, MEMBER, READER, Rule
+from volume import volumes
+from volume.db import volumes as queries
+from volume.db.models import Attachment, Volume
+
+RULES = [
+    Rule('volume:volumes:list', READER, 'List volumes'),
+    Rule('volume:volumes:list_all', ADMIN, 'List volumes of all projects'),
+    Rule('volume:volumes:show', READER, 'Show a volume'),
+    Rule('volume:volumes:show_host', ADMIN, 'See on which host a volume is'),
+    Rule('volume:volumes:create', MEMBER, 'Make a volume'),
+    Rule('volume:volumes:update', MEMBER, 'Change a volume'),
+    Rule('volume:volumes:delete', MEMBER, 'Delete a volume'),
+    Rule('volume:volumes:force_delete', ADMIN, 'Delete a volume in any state'),
+    Rule('volume:volumes:extend', MEMBER, 'Grow a volume'),
+    Rule('volume:volumes:reset_status', ADMIN, 'Set the status of a volume by hand'),
+]
+_ADMIN_FILTERS = frozenset({'host'})
+
+
+def links(call: Call, volume_id: str) -> list[dict[str, str]]:
+    """`self` and `bookmark`."""
+    project = call.ctx.project_id
+    return [
+        {'rel': 'self', 'href': call.url(f'/v3/{project}/volumes/{volume_id}')},
+        {'rel': 'bookmark', 'href': call.url(f'/{project}/volumes/{volume_id}')},
+    ]
+
+
+def _attachment(found: Attachment) -> dict[str, Any]:
+    return {
+        'id': found.volume_id,
+        'attachment_id': found.id,
+        'volume_id': found.volume_id,
+        'server_id': found.instance_id,
+        'host_name': found.host_name,
+        'device': found.mountpoint,
+        'attached_at': clock.iso(found.attached_at, micro=True, zulu=False),
+    }
+
+
+def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dict[str, str]) -> dict[str, Any]:
+    """A volume as clients see it."""
+    body = {
+        'id': volume.id,
+        'name': volume.name,
+        'description': volume.description,
+        'status': volume.status,
+        'size': volume.size,
+        'availability_zone': volume.availability_zone,
+        'created_at': clock.iso(volume.created_at, micro=True, zulu=False),
+        'updated_at': clock.iso(volume.updated_at, micro=True, zulu=False),
+        'attachments': [_attachment(found) for found in attached if found.status == 'attached'],
+        'links': links(call, volume.id),
+        'user_id': volume.user_id,
+        'bootable': str(volume.bootable).lower(),
+        'encrypted': False,
+        'replication_status': None,
+        'consistencygroup_id': None,
+        'multiattach': volume.multiattach,
+        'snapshot_id': volume.snapshot_id,
+        'source_volid': volume.source_volid,
+        'metadata': volume.volume_metadata,
+        'volume_type': type_names.get(volume.volume_type_id or ''),
+    }
+    if volume.image_metadata:
+        body['volume_image_metadata'] = volume.image_metadata
+    if call.version is not None and str(call.version) != '3.0':
+        body |= {'group_id': None} if call.version >= type(call.version).parse('3.13') else {}
+    if call.allowed('volume:volumes:show_host'):
+        body |= {
+            'os-vol-host-attr:host': f'{volume.host}@{call.service.options.pool}#{call.service.options.pool}' if volume.host else None,
+            'os-vol-tenant-attr:tenant_id': volume.project_id,
+            'os-vol-mig-status-attr:migstat': None,
+            'os-vol-mig-status-attr:name_id': None,
+            'migration_status': None,
+        }
+        if volume.fault:
+            body['metadata'] = {**volume.volume_metadata}
+    else:
+        body |= {'os-vol-tenant-attr:tenant_id': volume.project_id}
+    return body
+
+
+def type_names(call: Call) -> dict[str, str]:
+    """Names of all types by id."""
+    with call.service.db.read() as session:
+        return {kind.id: kind.name for kind in queries.types(session)}
+
+
+def _page(call: Call) -> tuple[list[Volume], Any, dict[str, list[Attachment]]]:
+    page = call.paging('created_at:desc,id:desc')
+    order = list(page.sort)
+    if 'id' not in dict(order):
+        order.append(('id', order[-1][1]))
+    everywhere = call.query.get('all_tenants') and call.allowed('volume:volumes:list_all')
+    project = call.query.get('project_id') if everywhere else call.ctx.project_id
+    filters = {name: value for name, value in call.filters.items() if name not in _ADMIN_FILTERS or everywhere}
+    with call.service.db.read() as session:
+        marker = None
+        if page.marker is not None:
+            try:
+                marker = volumes.find(call.service, call.ctx, session, page.marker)
+            except NotFound:
+                raise InvalidInput(f'The marker {page.marker[:64]} is not a volume that you can see.', field='marker') from None
+        found = queries.list_volumes(session, project, filters, _metadata(call), order, page.limit or 1000, marker, page.offset)
+        return found, page, queries.attachments_of(session, [volume.id for volume in found])
+
+
+def _metadata(call: Call) -> dict[str, str]:
+    """The filter on metadata, written as JSON or in the way that older clients write a dict."""
+    text = call.query.get('metadata')
+    if not text:
+        return {}
+    try:
+        found = json.loads(text.replace("'", '"'))
+    except ValueError:
+        raise InvalidInput('metadata is an object of texts, written as JSON.', field='metadata') from None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise InvalidInput('metadata is an object of texts, written as JSON.', field='metadata')
+    return found
+
+
+def list_detail(call: Call) -> Reply:
+    """A page of volumes, whole."""
+    found, page, attached = _page(call)
+    names = type_names(call)
+    return call.paged([view(call, volume, attached[volume.id], names) for volume in found], page)
+
+
+def list_brief(call: Call) -> Reply:
+    """A page of volumes, ids and names."""
+    found, page, _ = _page(call)
+    return call.paged([{'id': volume.id, 'name': volume.name, 'links': links(call, volume.id)} for volume in found], page)
+
+
+def create_volume(call: Call) -> dict[str, Any]:
+    """Make one."""
+    volume = volumes.create(call.service, call.ctx, call.body)
+    return view(call, volume, [], type_names(call))
+
+
+def show_volume(call: Call) -> dict[str, Any]:
+    """One volume."""
+    volume, attached = volumes.show(call.service, call.ctx, call.params['id'])
+    return view(call, volume, attached, type_names(call))
+
+
+def update_volume(call: Call) -> dict[str, Any]:
+    """Change name, description, metadata."""
+    body = dict(call.body)
+    for old, new in (('display_name', 'name'), ('display_description', 'description')):
+        if old in body:
+            body.setdefault(new, body.pop(old))
+    if not body:
+        raise InvalidInput('Give at least one of name, description, metadata.', field='volume')
+    volume, attached = volumes.update(call.service, call.ctx, call.params['id'], body)
+    return view(call, volume, attached, type_names(call))
+
+
+def delete_volume(call: Call) -> None:
+    """Delete it."""
+    force = str(call.query.get('force', '')).lower() in ('true', '1')
+    volumes.delete(call.service, call.ctx, call.params['id'], force=force)
+
+
+def show_metadata(call: Call) -> Reply:
+    """All metadata."""
+    volume, _ = volumes.show(call.service, call.ctx, call.params['id'])
+    return Reply({'metadata': volume.volume_metadata}, wrap=False)
+
+
+def show_metadata_item(call: Call) -> Reply:
+    """One item."""
+    volume, _ = volumes.show(call.service, call.ctx, call.params['id'])
+    key = call.params['key']
+    if key not in volume.volume_metadata:
+        raise NotFound('metadata item', key)
+    return Reply({'meta': {key: volume.volume_metadata[key]}}, wrap=False)
+
+
+def add_metadata(call: Call) -> Reply:
+    """Add to it."""
+    return Reply({'metadata': volumes.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'])}, wrap=False)
+
+
+def replace_metadata(call: Call) -> Reply:
+    """Replace it."""
+    changed = volumes.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'], replace=True)
+    return Reply({'metadata': changed}, wrap=False)
+
+
+def set_metadata_item(call: Call) -> Reply:
+    """Set one item."""
+    key, meta = call.params['key'], call.body['meta']
+    if set(meta) != {key}:
+        raise InvalidInput('The body holds exactly the item that the path names.', field='meta')
+    volumes.change_metadata(call.service, call.ctx, call.params['id'], meta)
+    return Reply({'meta': meta}, wrap=False)
+
+
+def remove_metadata_item(call: Call) -> None:
+    """Remove one item."""
+    volumes.change_metadata(call.service, call.ctx, call.params['id'], {}, remove=call.params['key'])
+
+
+_TEXT = Str(255) | None
+_METADATA = Map(Str(255))
+_SIZE = Raw({'type': ['integer', 'string', 'null'], 'pattern': '^[0-9]{1,9}$', 'minimum': 1}, 'a whole number of GiB, 1 or more')
+_CREATE = Raw(
+    {
+        'type': 'object',
+        'properties': {
+            'size': {'type': ['integer', 'string', 'null'], 'pattern': '^[0-9]{1,9}$'},
+            **{name: {'type': ['string', 'null'], 'maxLength': 255} for name in ('name', 'description', 'display_name', 'display_description')},
+            **{
+                name: {'type': ['string', 'null'], 'maxLength': 255}
+                for name in ('availability_zone', 'volume_type', 'snapshot_id', 'source_volid', 'imageRef', 'backup_id', 'consistencygroup_id', 'group_id')
+            },
+            'metadata': {'type': ['object', 'null'], 'additionalProperties': {'type': 'string', 'maxLength': 255}},
+            'multiattach': {'type': ['boolean', 'string', 'null']},
+            **{name: {} for name in ('user_id', 'project_id', 'status', 'attach_status', 'source_replica')},
+        },
+        'additionalProperties': False,
+    },
+    'an object that describes a volume',
+)
+_UPDATE = Obj({'name': _TEXT, 'description': _TEXT, 'display_name': _TEXT, 'display_description': _TEXT, 'metadata': _METADATA})
+
+
+def _create_checked(call: Call) -> dict[str, Any]:
+    body = {name: value for name, value in call.body.items() if value is not None}
+    for old, new in (('display_name', 'name'), ('display_description', 'description')):
+        if old in body:
+            body.setdefault(new, body.pop(old))
+    if isinstance(body.get('size'), str):
+        body['size'] = int(body['size'])
+    if str(body.get('multiattach', 'false')).lower() == 'false':
+        body.pop('multiattach', None)
+    call.body = body
+    return create_volume(call)
+
+
+_ID = '/v3/{project}/volumes/{id}'
+_QUERY = {'all_tenants': Str(8), 'project_id': Str(64), 'metadata': Str(1024)}
+VOLUMES = Resource(
+    'volumes',
+    'volume',
+    rules=RULES,
+    filters=list(queries.FILTERS),
+    sort=list(queries.SORTABLE),
+    routes=[
+        GET('/v3/{project}/volumes', list_brief, policy='volume:volumes:list', query=_QUERY),
+        GET('/v3/{project}/volumes/detail', list_detail, policy='volume:volumes:list', query=_QUERY),
+        POST('/v3/{project}/volumes', _create_checked, policy='volume:volumes:create', ok=202, body=_CREATE,
+             beside={'OS-SCH-HNT:scheduler_hints': Raw({'type': ['object', 'null']}, 'an object')}),
+        GET(_ID, show_volume, policy='volume:volumes:show'),
+        PUT(_ID, update_volume, policy='volume:volumes:update', body=_UPDATE),
+        DELETE(_ID, delete_volume, policy='volume:volumes:delete', ok=202, query={'force': Str(8), 'cascade': Str(8)}),
+        GET(f'{_ID}/metadata', show_metadata, policy='volume:volumes:show', listing=False),
+        POST(f'{_ID}/metadata', add_metadata, policy='volume:volumes:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        PUT(f'{_ID}/metadata', replace_metadata, policy='volume:volumes:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        GET(f'{_ID}/metadata/{{key}}', show_metadata_item, policy='volume:volumes:show'),
+        PUT(f'{_ID}/metadata/{{key}}', set_metadata_item, policy='volume:volumes:update', body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
+        DELETE(f'{_ID}/metadata/{{key}}', remove_metadata_item, policy='volume:volumes:update', ok=200),
+    ],
+)  # fmt: skip

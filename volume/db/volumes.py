@@ -1,0 +1,137 @@
+"""Queries about volumes, their types, hosts and limits."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.orm import Session
+
+from volume.db.models import Attachment, QuotaLimit, Volume, VolumeHost, VolumeType
+
+COLUMNS = Volume.__table__.columns
+SORTABLE = {name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'created_at', 'updated_at', 'availability_zone', 'bootable', 'host')}
+FILTERS = {name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'availability_zone', 'bootable', 'multiattach', 'host', 'user_id')}
+
+
+def get(session: Session, volume_id: str) -> Volume | None:
+    """A volume, or None."""
+    return session.get(Volume, volume_id)
+
+
+def list_volumes(
+    session: Session,
+    project_id: str | None,
+    filters: dict[str, Any],
+    metadata: dict[str, str],
+    order: Sequence[tuple[str, str]],
+    limit: int,
+    marker: Volume | None,
+    offset: int = 0,
+) -> list[Volume]:
+    """A page of volumes, of one project or (None) of all. `order` ends with a unique key."""
+    query = select(Volume)
+    if project_id is not None:
+        query = query.where(Volume.project_id == project_id)
+    for name, value in filters.items():
+        query = query.where(FILTERS[name].in_(value) if isinstance(value, list) else FILTERS[name] == value)
+    for key, value in metadata.items():
+        query = query.where(COLUMNS['metadata'][key].as_string() == value)
+    if marker is not None:
+        query = query.where(_after(marker, order))
+    for key, direction in order:
+        column = SORTABLE[key]
+        query = query.order_by(column.asc() if direction == 'asc' else column.desc())
+    return list(session.scalars(query.offset(offset).limit(limit)))
+
+
+def _after(marker: Volume, order: Sequence[tuple[str, str]]) -> Any:
+    from sqlalchemy import and_, or_
+
+    alternatives, equal = [], []
+    for key, direction in order:
+        column, value = SORTABLE[key], getattr(marker, key)
+        if value is None:
+            if direction == 'asc':
+                alternatives.append(and_(*equal, column.is_not(None)))
+            equal.append(column.is_(None))
+            continue
+        behind = column > value if direction == 'asc' else column < value
+        alternatives.append(and_(*equal, behind))
+        equal.append(column == value)
+    return or_(*alternatives)
+
+
+def attachments_of(session: Session, volume_ids: Iterable[str]) -> dict[str, list[Attachment]]:
+    """Attachments by volume: one query, however many volumes."""
+    found: dict[str, list[Attachment]] = {volume_id: [] for volume_id in volume_ids}
+    if found:
+        for attachment in session.scalars(select(Attachment).where(Attachment.volume_id.in_(found)).order_by(Attachment.created_at)):
+            found[attachment.volume_id].append(attachment)
+    return found
+
+
+def set_status(session: Session, volume_id: str, expect: Iterable[str], status: str, when: datetime.datetime, **values: Any) -> bool:
+    """Change the status if it is one of those expected; False when it is not."""
+    result = session.execute(
+        update(Volume).where(Volume.id == volume_id, Volume.status.in_(tuple(expect))).values(status=status, updated_at=when, **values),
+        execution_options={'synchronize_session': False},
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def usage(session: Session, project_id: str) -> Row[Any]:
+    """(volumes, gigabytes) of a project, counted."""
+    return session.execute(
+        select(func.count().label('volumes'), func.coalesce(func.sum(Volume.size), 0).label('gigabytes')).where(Volume.project_id == project_id)
+    ).one()
+
+
+def limits(session: Session, project_id: str) -> dict[str, int]:
+    """Limits of a project where they differ from the defaults."""
+    rows = session.execute(select(QuotaLimit.resource, QuotaLimit.limit).where(QuotaLimit.project_id == project_id))
+    return {row.resource: row.limit for row in rows}
+
+
+def types(session: Session) -> list[VolumeType]:
+    """All volume types by name."""
+    return list(session.scalars(select(VolumeType).order_by(VolumeType.name)))
+
+
+def find_type(session: Session, name_or_id: str) -> VolumeType | None:
+    """A volume type by id or name."""
+    return session.scalars(select(VolumeType).where((VolumeType.id == name_or_id) | (VolumeType.name == name_or_id)).limit(1)).first()
+
+
+def hosts(session: Session) -> list[VolumeHost]:
+    """All hosts that ever had a worker."""
+    return list(session.scalars(select(VolumeHost).order_by(VolumeHost.name)))
+
+
+def report_host(session: Session, name: str, when: datetime.datetime, **values: Any) -> None:
+    """Note that a worker lives."""
+    host = session.get(VolumeHost, name)
+    if host is None:
+        session.add(VolumeHost(name=name, seen_at=when, **values))
+        return
+    host.seen_at = when
+    for key, value in values.items():
+        setattr(host, key, value)
+
+
+def expected_on(session: Session, host: str) -> tuple[dict[str, int], dict[str, str]]:
+    """(size by id of the volumes that should be on a host, secret by id of those that should be exported)."""
+    volumes = session.execute(select(Volume.id, Volume.size, Volume.export_secret).where(Volume.host == host)).all()
+    used = set(
+        session.scalars(
+            select(Attachment.volume_id).join(Volume, Volume.id == Attachment.volume_id).where(Volume.host == host, Attachment.connector.is_not(None))
+        )
+    )
+    return {row.id: row.size for row in volumes}, {row.id: row.export_secret for row in volumes if row.id in used}
+
+
+def count_of_type(session: Session, type_id: str) -> int:
+    """How many volumes are of a type."""
+    return session.scalar(select(func.count()).select_from(Volume).where(Volume.volume_type_id == type_id)) or 0

@@ -1,0 +1,1 @@
+"""Where volume data lives."""
