@@ -8,7 +8,7 @@
     settings.get(AgentOptions).host
 
 The later file wins, overrides win over files. An option that no group declares stops the start, with the nearest name that
-exists. `Settings.describe` says where each value came from.
+exists. `Settings.describe` says where each value came from, `sample` writes a documented file of everything there is.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import configparser
 import dataclasses
 import difflib
 import pathlib
+import re
 import socket
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, dataclass_transform
 
@@ -27,7 +29,8 @@ from common.errors import PileusError
 
 T = TypeVar('T')
 _GROUPS: dict[str, type] = {}
-_SECRET_NAMES = ('password', 'secret', 'url')
+_SECRET_NAMES = ('password', 'secret')
+_URL_SECRET = re.compile(r'(://[^:/@\s]*:)[^@\s]+(?=@)')
 
 
 class ConfigError(PileusError):
@@ -36,9 +39,11 @@ class ConfigError(PileusError):
     code = 'config'
 
 
-def option(default: Any, *, help: str, min: int | None = None, max: int | None = None, choices: Iterable[str] | None = None) -> Any:  # noqa: A002
-    """Declare an option inside a group: its default, what it means, and its bounds."""
-    meta = {'help': help, 'min': min, 'max': max, 'choices': list(choices) if choices else None}
+def option(
+    default: Any, *, help: str, min: float | None = None, max: float | None = None, choices: Iterable[str] | None = None, secret: bool = False
+) -> Any:
+    """Declare an option inside a group: its default, what it means, its bounds, and whether its value is never to be shown."""
+    meta = {'help': help, 'min': min, 'max': max, 'choices': list(choices) if choices else None, 'secret': secret}
     if isinstance(default, list):
         return dataclasses.field(default_factory=lambda: list(default), metadata=meta)
     return dataclasses.field(default=default, metadata=meta)
@@ -57,14 +62,14 @@ def group(name: str) -> Callable[[type[T]], type[T]]:
     return declare
 
 
-_TYPES: dict[str, Any] = {'str': types.String(), 'bool': types.Boolean(), 'float': types.Float(), 'list[str]': types.List()}
+_TYPES: dict[str, Any] = {'str': types.String(), 'bool': types.Boolean(), 'list[str]': types.List()}
 
 
 def _opt(field: dataclasses.Field[Any], default: Any) -> cfg.Opt:
-    kind = str(field.type)
+    kind = field.type if isinstance(field.type, str) else getattr(field.type, '__name__', str(field.type))
     meta = field.metadata
-    if kind == 'int':
-        made: Any = types.Integer(min=meta['min'], max=meta['max'])
+    if kind in ('int', 'float'):
+        made: Any = (types.Integer if kind == 'int' else types.Float)(min=meta['min'], max=meta['max'])
     elif kind == 'str' and meta['choices']:
         made = types.String(choices=meta['choices'])
     else:
@@ -79,37 +84,27 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 class Settings:
     """Values of all groups, parsed once. Made by `load`."""
 
-    def __init__(self, parsed: cfg.ConfigOpts, sources: dict[tuple[str, str], str]) -> None:
+    def __init__(self, parsed: cfg.ConfigOpts, sources: dict[tuple[str, str], str], overrides: dict[tuple[str, str], Any]) -> None:
         self._parsed = parsed
         self._sources = sources
+        self._overrides = overrides
         self._groups: dict[type, Any] = {}
 
     @classmethod
     def load(cls, files: Iterable[str | pathlib.Path] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
-        """Read files and overrides. Raises ConfigError for a file that is not there or an option that cannot be."""
+        """Read files and overrides. Raises ConfigError for a file that is not there or cannot be read."""
         paths = [pathlib.Path(file) for file in files]
         for path in paths:
             if not path.is_file():
                 raise ConfigError(f'The configuration file {path} does not exist.')
         parsed = cfg.ConfigOpts()
         try:
-            parsed(args=[], project='pileus', default_config_files=[str(path) for path in paths], default_config_dirs=[])
-        except cfg.Error as error:
+            parsed(args=[], project='pileus', default_config_files=[str(path) for path in paths], default_config_dirs=[], use_env=False)
+            sources = _sources(paths)
+        except (cfg.Error, configparser.Error, UnicodeDecodeError, PermissionError) as error:
             raise ConfigError(f'The configuration cannot be read: {error}') from error
-        sources = _sources(paths)
-        settings = cls(parsed, sources)
-        for name, values in (overrides or {}).items():
-            for key, value in values.items():
-                settings._override(name, key, value)
-        return settings
-
-    def _override(self, name: str, key: str, value: Any) -> None:
-        self._sources[(name, key)] = 'override'
-        self._overrides.setdefault(name, {})[key] = value
-
-    @property
-    def _overrides(self) -> dict[str, dict[str, Any]]:
-        return self.__dict__.setdefault('_override_values', {})
+        given = {(name, key): value for name, values in (overrides or {}).items() for key, value in values.items()}
+        return cls(parsed, {**sources, **dict.fromkeys(given, 'override')}, given)
 
     def get(self, options: type[T]) -> T:
         """The values of a group. Raises ConfigError, naming the option, for a value out of its bounds."""
@@ -124,32 +119,57 @@ class Settings:
         values: dict[str, Any] = {}
         for opt in opts:
             try:
-                if opt.name in self._overrides.get(name, {}):
-                    self._parsed.set_override(opt.name, self._overrides[name][opt.name], group=name)
+                if (name, opt.name) in self._overrides:
+                    self._parsed.set_override(opt.name, self._overrides[(name, opt.name)], group=name)
                 values[opt.name] = getattr(self._parsed[name], opt.name)
             except (ValueError, cfg.Error) as error:
-                raise ConfigError(f'[{name}] {opt.name} has a value that cannot be used: {error}') from error
+                source = self._sources.get((name, opt.name), 'default')
+                raise ConfigError(f'{source}: [{name}] {opt.name} has a value that cannot be used: {error}') from error
         return options(**values)
 
-    def check_unknown(self) -> None:
-        """Raise ConfigError for the first option of a file or override that no group declares. Call when all groups are imported."""
+    def check(self) -> None:
+        """Raise ConfigError for the first option that nobody knows or whose value cannot be. Call when all groups are imported."""
         for (name, key), source in self._sources.items():
             if name not in _GROUPS:
                 raise ConfigError(f'{source}: there is no section [{name}]{_near(name, _GROUPS)}')
             known = [field.name for field in dataclasses.fields(_GROUPS[name])]
             if key not in known:
                 raise ConfigError(f'{source}: [{name}] has no option {key!r}{_near(key, known)}')
+        for options in list(_GROUPS.values()):
+            self.get(options)
+
+    check_unknown = check
 
     def describe(self) -> list[tuple[str, str, str, str]]:
-        """(group, option, value, where it came from) of everything known; secrets are shown as `***`."""
+        """(group, option, value, where it came from) of every known option; secrets are shown as `***`."""
         rows = []
         for name, options in sorted(_GROUPS.items()):
             values = self.get(options)
             for field in dataclasses.fields(options):
-                value = str(getattr(values, field.name))
-                secret = any(word in field.name for word in _SECRET_NAMES) and ('@' in value or 'url' not in field.name)
-                rows.append((name, field.name, '***' if secret and value else value, self._sources.get((name, field.name), 'default')))
+                rows.append((name, field.name, _shown(field, getattr(values, field.name)), self._sources.get((name, field.name), 'default')))
         return rows
+
+
+def sample() -> str:
+    """The text of a configuration file with every option that the imported groups declare, commented out, and what it means."""
+    lines = ['# Every option of Pileus with its default. Copy what you change to /etc/pileus/pileus.conf.']
+    for name, options in sorted(_GROUPS.items()):
+        lines += ['', f'[{name}]', *textwrap.wrap((options.__doc__ or '').strip().split('\n\n')[0], 100, initial_indent='# ', subsequent_indent='# ')]
+        for field in dataclasses.fields(options):
+            meta, value = field.metadata, _default(field)
+            bounds = [f'{word} {meta[key]}' for key, word in (('min', 'at least'), ('max', 'at most')) if meta[key] is not None]
+            bounds += [f'one of {", ".join(meta["choices"])}'] if meta['choices'] else []
+            text = f'{meta["help"]}{" (" + ", ".join(bounds) + ")" if bounds else ""}.'
+            lines += ['', *textwrap.wrap(text, 100, initial_indent='# ', subsequent_indent='# ')]
+            lines.append(f'#{field.name} = {",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value}'.rstrip())
+    return '\n'.join(lines) + '\n'
+
+
+def _shown(field: dataclasses.Field[Any], value: Any) -> str:
+    text = ','.join(value) if isinstance(value, list) else str(value)
+    if text and (field.metadata['secret'] or field.name.endswith(_SECRET_NAMES)):
+        return '***'
+    return _URL_SECRET.sub(r'\1***', text)
 
 
 def _near(name: str, known: Iterable[str]) -> str:
@@ -160,7 +180,9 @@ def _near(name: str, known: Iterable[str]) -> str:
 def _sources(paths: list[pathlib.Path]) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for path in paths:
-        parser = configparser.RawConfigParser(strict=False, interpolation=None)
+        # Names are compared as they are written, and [DEFAULT] is a section like others: neither may be passed over in silence.
+        parser = configparser.RawConfigParser(strict=False, interpolation=None, default_section='', allow_no_value=True)
+        parser.optionxform = str  # type: ignore[method-assign, assignment]
         parser.read(path)
         for section in parser.sections():
             for key in parser.options(section):
@@ -173,15 +195,18 @@ class ServiceOptions:
     """What every process shares."""
 
     state_dir: str = option('/var/lib/pileus', help='The one folder for databases, images and logs')
+    services: list[str] = option([], help='Services that the embedded deployment runs; empty: all')
     host: str = option('', help='Name of this host; empty: the host name')
     bind: str = option('127.0.0.1', help='Address the APIs listen on')
-    workers: int = option(1, min=1, help='Processes of each API')
-    threads: int = option(10, min=1, help='Threads of each API process')
+    workers: int = option(1, min=1, max=64, help='Processes of each API, where services are processes of their own')
+    threads: int = option(10, min=1, max=1000, help='Requests that each API process works on at a time')
+    drain: int = option(10, min=0, help='Seconds that requests and messages in hand are given when a process is told to end')
     region: str = option('RegionOne', help='Region of the catalog')
     concurrency: str = option('threads', choices=('threads', 'eventlet'), help='How workers run things side by side')
     etc_dir: str = option('', help='Folder of paste files and policies; empty: the one that came with the program')
     log_level: str = option('INFO', choices=('DEBUG', 'INFO', 'WARNING', 'ERROR'), help='Least severity of what is logged')
     log_format: str = option('text', choices=('text', 'json'), help='Form of log lines')
+    log_dir: str = option('', help='Folder of the log files, one for each service; empty: logs in the state folder')
 
     @property
     def host_name(self) -> str:
@@ -193,7 +218,9 @@ class ServiceOptions:
 class DatabaseOptions:
     """Where the databases are."""
 
-    url_template: str = option('', help='URL of a database, with {service} and {state} in it; empty: SQLite files in the state folder')
+    url_template: str = option(
+        '', help='URL of a database, with {service} and {state} in it; empty: SQLite files in the folder db of the state folder', secret=False
+    )
 
 
 @group('messaging')
@@ -201,14 +228,15 @@ class MessagingOptions:
     """How services reach each other's workers."""
 
     url: str = option('pileus-memory://pileus', help='The broker: pileus-memory://NAME within one process, or amqp://user:password@host:port//')
-    publish_timeout: int = option(2, min=1, help='Seconds a message may wait for a broker that is down; operations do not depend on it')
+    publish_timeout: float = option(1.0, min=0.1, help='Seconds a message may wait for a broker that is down; operations do not depend on it')
+    redeliveries: int = option(5, min=1, help='How often a message whose reader died is delivered again before it becomes a dead letter')
 
 
 @group('auth')
 class AuthOptions:
     """As whom services speak to each other."""
 
-    password: str = option('', help='Password of the service users; empty: read from password_file')
+    password: str = option('', help='Password of the service users; empty: read from password_file', secret=True)
     password_file: str = option('', help='File with that password; empty: run/service-password in the state folder')
     project: str = option('service', help='Project of the service users')
 
@@ -224,4 +252,3 @@ class EndpointOptions:
     network: str = option('http://127.0.0.1:9696', help='Network API')
     metadata: str = option('http://127.0.0.1:8775', help='Metadata API')
     scheduler: str = option('http://127.0.0.1:8777', help='Scheduler: health, metrics and events')
-    scheduler: str = option('http://127.0.0.1:8778', help='Scheduler: health, metrics and timeline only')

@@ -6,6 +6,7 @@ A distribution offers a driver with an entry point in the group `pileus.<kind>`;
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import Any
 
 from common.config import ConfigError
@@ -24,8 +25,6 @@ def load(kind: str, name: str) -> Any:
     if path is not None:
         module, _, attribute = path.partition(':')
         return getattr(importlib.import_module(module), attribute)
-    import importlib.metadata
-
     offered = {entry.name: entry for entry in importlib.metadata.entry_points(group=f'pileus.{kind}')}
     if name in offered:
         return offered[name].load()

@@ -14,12 +14,15 @@ import importlib.util
 import logging
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import urllib.parse
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.config import AuthOptions, ConfigError, DatabaseOptions, EndpointOptions, MessagingOptions, ServiceOptions, Settings
 
 if TYPE_CHECKING:
+    import socket
+
     from common.context import Context
     from common.db import Database
     from common.messaging import Broker
@@ -84,14 +87,16 @@ class Runtime:
     """One process of the cloud.
 
     :param embedded: all services live in this process
+    :param sockets: listening sockets by the name of the API, where somebody else has opened them
     """
 
-    def __init__(self, settings: Settings, *, embedded: bool = True) -> None:
+    def __init__(self, settings: Settings, *, embedded: bool = True, sockets: Mapping[str, socket.socket] | None = None) -> None:
         from common.metrics import Metrics
 
         _check_names()
         self.settings = settings
         self.embedded = embedded
+        self._sockets = dict(sockets or {})
         self.options = settings.get(ServiceOptions)
         self.endpoints = settings.get(EndpointOptions)
         self.metrics = Metrics()
@@ -115,9 +120,12 @@ class Runtime:
         from common.db import Database
 
         if service not in self._databases:
-            template = self.settings.get(DatabaseOptions).url_template or 'sqlite:///{state}/db/{service}.sqlite'
-            self._databases[service] = Database(template.format(service=service, state=self.state))
+            self._databases[service] = Database(database_url(self.settings, service))
         return self._databases[service]
+
+    def service(self, name: str) -> Any:
+        """The object of a service that was built here ('network')."""
+        return self.parts[name].service
 
     @property
     def broker(self) -> Broker:
@@ -126,7 +134,7 @@ class Runtime:
 
         if self._broker is None:
             options = self.settings.get(MessagingOptions)
-            self._broker = Broker(options.url, publish_timeout=options.publish_timeout)
+            self._broker = Broker(options.url, publish_timeout=options.publish_timeout, redeliveries=options.redeliveries)
         return self._broker
 
     @property
@@ -178,12 +186,31 @@ class Runtime:
     # -- building
 
     def build(self, services: Iterable[str]) -> None:
-        """Make the services; nothing runs yet. Raises ConfigError for an option that nobody knows."""
+        """Make the services; nothing runs yet. Raises ConfigError for an option that nobody knows or that cannot be."""
+        self.check(self.settings)
         for name in services:
+            if name not in SERVICES:
+                raise ConfigError(f'There is no service {name!r}; known: {", ".join(SERVICES)}.')
             if name not in self.parts:
                 self.parts[name] = importlib.import_module(f'{name}.app').build(self)
-        if self.embedded:
-            self.settings.check_unknown()
+
+    @staticmethod
+    def check(settings: Settings) -> None:
+        """Raise ConfigError for the first option that no service knows, or whose value cannot be."""
+        for name in SERVICES:
+            if importlib.util.find_spec(f'{name}.conf') is not None:
+                importlib.import_module(f'{name}.conf')
+        settings.check()
+
+    @staticmethod
+    def preload(services: Iterable[str]) -> None:
+        """Import what these services will need, before a fork that lets processes share it."""
+        for name in ('common.messaging', 'common.db', 'common.rest', 'common.service.wsgi', 'common.tokens', 'common.api', 'paste.deploy'):
+            importlib.import_module(name)
+        for name in ('requests', 'keystoneauth1.session'):
+            importlib.import_module(name)
+        for name in services:
+            importlib.import_module(f'{name}.app')
 
     def prepare(self) -> None:
         """Bring the databases of the services built here up to date."""
@@ -238,20 +265,43 @@ class Runtime:
                     worker.start()
                     self._running.append(worker)
 
+    def listen(self, name: str) -> dict[str, socket.socket]:
+        """The listening sockets of a service's API, opened now and handed to several processes later. Raises Unavailable."""
+        from common.service.wsgi import listen
+
+        return {name: listen(self.options.bind, self._port(name))}
+
+    def _port(self, name: str, port: int = 0) -> int:
+        parts = urllib.parse.urlsplit(getattr(self.endpoints, name))
+        return port or parts.port or {'https': 443}.get(parts.scheme, 80)
+
     def _serve(self, api: ApiPart, pipeline: Any, shared_port: bool) -> None:
         from common.service.wsgi import HttpServer
 
-        url = getattr(self.endpoints, api.name)
-        port = api.port or int(url.rpartition(':')[2].partition('/')[0])
-        self._pipelines[url] = pipeline
-        server = HttpServer(pipeline, self.options.bind, port, threads=self.options.threads, shared_port=shared_port)
+        self._pipelines[getattr(self.endpoints, api.name).rstrip('/')] = pipeline
+        server = HttpServer(
+            pipeline, self.options.bind, self._port(api.name, api.port), threads=self.options.threads, shared_port=shared_port,
+            listener=self._sockets.get(api.name),
+        )  # fmt: skip
         server.start()
         self._servers.append(server)
+
+    def reload(self) -> None:
+        """Read again what may change while running: the operator's rules."""
+        for parts in self.parts.values():
+            policy = getattr(parts.service, 'policy', None)
+            if policy is not None:
+                try:
+                    policy.reload()
+                except ValueError as error:
+                    LOG.error('the rules of %s cannot be read, those before stay in force: %s', parts.name, error)
 
     def stop(self, drain: float = 10.0) -> None:
         """Stop everything: first what takes new work, then what does it."""
         for server in self._servers:
-            server.stop()
+            server.close_listener()
+        for server in self._servers:
+            server.stop(drain)
         for worker in reversed(self._running):
             worker.stop(drain)
         self._closing.close()
@@ -260,6 +310,12 @@ class Runtime:
         for database in self._databases.values():
             database.dispose()
         self._servers, self._running = [], []
+
+
+def database_url(settings: Settings, service: str) -> str:
+    """The URL of a service's database."""
+    template = settings.get(DatabaseOptions).url_template or 'sqlite:///{state}/db/{service}.sqlite'
+    return template.replace('{service}', service).replace('{state}', settings.get(ServiceOptions).state_dir)
 
 
 def _check_names() -> None:

@@ -15,6 +15,7 @@ from identity.db import projects as project_rows
 from identity.db import roles as role_rows
 from identity.db.assignments import SYSTEM, Grant
 from identity.db.models import Role
+from identity.db.retry import retried
 from identity.service import IdentityService
 
 
@@ -30,6 +31,7 @@ def check_exist(service: IdentityService, session: Session, grant: Grant, *, tar
         users.find_group(service, session, grant.actor_id)
 
 
+@retried
 def grant(service: IdentityService, wanted: Grant) -> None:
     """Give a role; nothing happens when it is given already.
 
@@ -67,6 +69,7 @@ def _missing(wanted: Grant) -> NotFound:
     )
 
 
+@retried
 def take_back(service: IdentityService, wanted: Grant) -> None:
     """Take a role back; the tokens that it may be in become void. Raises NotFound when it is not given."""
     with service.write() as session:
@@ -74,7 +77,10 @@ def take_back(service: IdentityService, wanted: Grant) -> None:
         check_exist(service, session, wanted, target_only=True)
         if not rows.remove(session, wanted):
             raise _missing(wanted)
-        actors = [wanted.actor_id] if wanted.actor_kind == 'user' else service.users.member_ids(session, [wanted.actor_id])
+        if wanted.actor_kind == 'user':
+            actors = [wanted.actor_id]
+        else:
+            actors = service.users.members(session, [wanted.actor_id]).get(wanted.actor_id, [])
         service.revoke(session, *({'user_id': user_id, **_tokens_on(wanted)} for user_id in actors))
 
 
@@ -181,20 +187,22 @@ def _on(wanted: Wanted, targets: list[str] | None) -> dict[str, Any]:
 
 
 def _effective(service: IdentityService, session: Session, wanted: Wanted, targets: list[str] | None) -> list[Listed]:
-    """All stored assignments of the actor, worked out. One query for assignments, one for the tree, one for the rules."""
+    """All stored assignments of the actor, worked out in a fixed number of queries."""
     conditions: dict[str, Any] = {}
     if wanted.user_id:
         conditions['actor_id'] = [wanted.user_id, *service.users.group_ids_of(session, wanted.user_id)]
     stored = rows.find(session, **conditions)
+    below = project_rows.ids_below(session, sorted({found.target_id for found in stored if found.inherited}))
+    groups = sorted({found.actor_id for found in stored if found.actor_kind == 'group'})
+    members = dict.fromkeys(groups, [wanted.user_id]) if wanted.user_id else service.users.members(session, groups)
     implied = _closure(role_rows.implications(session))
-    lines = [line for found in stored for line in _reach(session, found)]
-    lines = [each for line in lines for each in _members(service, session, line, wanted.user_id)]
+    domain_roles = {id_ for id_, (_, domain_id) in role_rows.role_names(session).items() if domain_id}
+    lines = [each for found in stored for line in _reach(found, below) for each in _of_members(line, members)]
     lines += [
         dataclasses.replace(line, role_id=role_id, prior_role_id=line.role_id)
         for line in lines
         for role_id in implied.get(line.role_id, ())
     ]
-    domain_roles = {id_ for id_, (_, domain_id) in role_rows.role_names(session).items() if domain_id}
     kept = [line for line in lines if line.role_id not in domain_roles and _fits(line, wanted, targets)]
     return list(dict.fromkeys(kept))
 
@@ -211,21 +219,26 @@ def _fits(line: Listed, wanted: Wanted, targets: list[str] | None) -> bool:
     return line.target_kind == SYSTEM if wanted.system else True
 
 
-def _reach(session: Session, found: Grant) -> Iterable[Listed]:
+def _reach(found: Grant, below: Mapping[str, list[str]]) -> Iterable[Listed]:
     """Where an assignment takes effect: on its target, or (inherited) on every project below."""
     base = Listed(found.role_id, found.actor_kind, found.actor_id, found.target_kind, found.target_id)
     if not found.inherited:
         return [base]
-    below = project_rows.descendants(session, found.target_id)
     source = (found.target_kind, found.target_id)
-    return [dataclasses.replace(base, target_kind='project', target_id=project.id, inherited_from=source) for project in below]
+    return [
+        dataclasses.replace(base, target_kind='project', target_id=project_id, inherited_from=source)
+        for project_id in below[found.target_id]
+    ]
 
 
-def _members(service: IdentityService, session: Session, line: Listed, only: str | None) -> Iterable[Listed]:
+def _of_members(line: Listed, members: Mapping[str, list[str]]) -> Iterable[Listed]:
+    """A group's assignment as that of each of its members."""
     if line.actor_kind == 'user':
         return [line]
-    members = [only] if only else service.users.member_ids(session, [line.actor_id])
-    return [dataclasses.replace(line, actor_kind='user', actor_id=user_id, through_group=line.actor_id) for user_id in members]
+    return [
+        dataclasses.replace(line, actor_kind='user', actor_id=user_id, through_group=line.actor_id)
+        for user_id in members.get(line.actor_id, ())
+    ]
 
 
 def _closure(implications: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
@@ -259,7 +272,8 @@ def names(service: IdentityService, lines: Iterable[Listed]) -> dict[tuple[str, 
     with service.read() as session:
         people = service.users.list_users(session, {}, ids=sorted(wanted['user']))
         groups = service.users.list_groups(session, {}, ids=sorted(wanted['group']))
-        refs = project_rows.project_refs(session, sorted(wanted['project'] | {one.domain_id for one in [*people, *groups]}))
+        domain_ids = {user.domain_id for user in people} | {group.domain_id for group in groups}
+        refs = project_rows.project_refs(session, sorted(wanted['project'] | domain_ids))
         roles = role_rows.role_names(session)
     for kind, found in (('user', people), ('group', groups)):
         for one in found:

@@ -18,8 +18,6 @@ from identity.methods.registry import METHODS
 from identity.records import DomainRef, ProjectRef, RoleRef
 from identity.service import IdentityService
 
-UNSCOPED = {'unscoped': {}}
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scope:

@@ -13,6 +13,7 @@ from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
 from identity.db import catalog as rows
 from identity.db.models import Endpoint, Region, Service
+from identity.db.retry import retried
 from identity.service import IdentityService
 
 _PARAMETER = re.compile(r'\$\((\w+)\)s|%\((\w+)\)s')
@@ -88,6 +89,7 @@ def get_region(service: IdentityService, region_id: str) -> Region:
         return one_or_404(session, Region, region_id, 'region')
 
 
+@retried
 def create_region(service: IdentityService, values: Mapping[str, Any]) -> Region:
     """Make a region; `id` may be chosen. Raises Conflict, NotFound (the parent)."""
     region = Region(
@@ -104,6 +106,7 @@ def create_region(service: IdentityService, values: Mapping[str, Any]) -> Region
     return region
 
 
+@retried
 def update_region(service: IdentityService, region_id: str, values: Mapping[str, Any]) -> Region:
     """Change a region. Raises NotFound, InvalidInput for a parent that is below it."""
     with service.write() as session:
@@ -117,6 +120,7 @@ def update_region(service: IdentityService, region_id: str, values: Mapping[str,
     return region
 
 
+@retried
 def delete_region(service: IdentityService, region_id: str) -> None:
     """Remove a region. Raises NotFound, Forbidden while child regions or endpoints are in it."""
     with service.write() as session:
@@ -141,6 +145,7 @@ def get_service(service: IdentityService, service_id: str) -> Service:
         return one_or_404(session, Service, service_id, 'service')
 
 
+@retried
 def create_service(service: IdentityService, values: Mapping[str, Any]) -> Service:
     """Make a service."""
     record = Service(
@@ -156,6 +161,7 @@ def create_service(service: IdentityService, values: Mapping[str, Any]) -> Servi
     return record
 
 
+@retried
 def update_service(service: IdentityService, service_id: str, values: Mapping[str, Any]) -> Service:
     """Change a service. Raises NotFound."""
     with service.write() as session:
@@ -164,6 +170,7 @@ def update_service(service: IdentityService, service_id: str, values: Mapping[st
     return record
 
 
+@retried
 def delete_service(service: IdentityService, service_id: str) -> None:
     """Remove a service and its endpoints. Raises NotFound."""
     with service.write() as session:
@@ -186,6 +193,7 @@ def get_endpoint(service: IdentityService, endpoint_id: str) -> Endpoint:
         return one_or_404(session, Endpoint, endpoint_id, 'endpoint')
 
 
+@retried
 def create_endpoint(service: IdentityService, values: Mapping[str, Any]) -> Endpoint:
     """Make an endpoint; a region that does not exist yet is made too, as upstream does. Raises InvalidInput."""
     url_parameters(values['url'])
@@ -204,6 +212,7 @@ def create_endpoint(service: IdentityService, values: Mapping[str, Any]) -> Endp
     return record
 
 
+@retried
 def update_endpoint(service: IdentityService, endpoint_id: str, values: Mapping[str, Any]) -> Endpoint:
     """Change an endpoint. Raises NotFound, InvalidInput."""
     if 'url' in values:
@@ -215,6 +224,7 @@ def update_endpoint(service: IdentityService, endpoint_id: str, values: Mapping[
     return record
 
 
+@retried
 def delete_endpoint(service: IdentityService, endpoint_id: str) -> None:
     """Remove an endpoint. Raises NotFound."""
     with service.write() as session:
@@ -226,9 +236,8 @@ def _check_references(session: Session, service_id: str, region_id: str | None) 
         one_or_404(session, Service, service_id, 'service')
     except NotFound as error:
         raise InvalidInput(error.message, field='service_id') from error
-    if region_id and session.get(Region, region_id) is None:
-        session.add(Region(id=region_id))
-        session.flush()
+    if region_id:
+        rows.ensure_region(session, region_id)
 
 
 def _set(record: Any, values: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import datetime
 import hashlib
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 import bcrypt
 
@@ -17,8 +17,6 @@ from common.errors import Forbidden, InvalidInput, Unauthorized
 from identity.conf import ComplianceOptions, IdentityOptions
 from identity.db import users as user_rows
 from identity.records import UserRecord
-
-T = TypeVar('T')
 
 # bcrypt reads 72 bytes at most; the digest in between lets every byte of a long password count.
 _DIGEST = 'bcrypt-sha256'
@@ -31,19 +29,21 @@ class PasswordHasher:
     :param offload: runs a function off the event loop, where there is one. The hash itself runs without the GIL.
     """
 
-    def __init__(self, rounds: int, offload: Callable[[Callable[[], T]], T] = lambda work: work()) -> None:
+    def __init__(self, rounds: int, offload: Callable[[Callable[[], Any]], Any] = lambda work: work()) -> None:
         self._rounds = rounds
         self._offload = offload
-        self._nobody = f'{_DIGEST}{bcrypt.hashpw(_digest("nobody"), bcrypt.gensalt(rounds)).decode()}'
+        # The form of a hash, of no password at all: checking against it costs what any check does.
+        self._nobody = f'{_DIGEST}$2b${rounds:02d}${"." * 53}'
 
     def hash(self, password: str) -> str:
         """The hash to store."""
-        return self._offload(lambda: f'{_DIGEST}{bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._rounds)).decode()}')
+        hashed: str = self._offload(lambda: f'{_DIGEST}{bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._rounds)).decode()}')
+        return hashed
 
     def check(self, password: str, stored: str | None) -> bool:
         """Whether the password is the one that was hashed. Takes as long when there is no stored hash."""
         against = stored or self._nobody
-        matches = self._offload(lambda: _matches(password, against))
+        matches: bool = self._offload(lambda: _matches(password, against))
         return matches and stored is not None
 
 

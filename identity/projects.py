@@ -14,6 +14,7 @@ from identity.db import projects as rows
 from identity.db import roles as role_rows
 from identity.db import users as user_rows
 from identity.db.models import NO_DOMAIN, Project
+from identity.db.retry import retried
 from identity.service import IdentityService
 
 
@@ -46,6 +47,7 @@ def list_all(
     return [(project, tagged.get(project.id, [])) for project in found]
 
 
+@retried
 def create_domain(service: IdentityService, values: Mapping[str, Any]) -> tuple[Project, list[str]]:
     """Make a domain. Raises Conflict when the name or the explicit id is taken."""
     domain = Project(
@@ -60,6 +62,7 @@ def create_domain(service: IdentityService, values: Mapping[str, Any]) -> tuple[
     return domain, sorted(values.get('tags') or ())
 
 
+@retried
 def create_project(service: IdentityService, values: Mapping[str, Any]) -> tuple[Project, list[str]]:
     """Make a project. `domain_id` and `parent_id` must fit; where only one is given the other follows from it.
 
@@ -112,6 +115,7 @@ def _taken(noun: str, project: Project) -> Conflict:
     )
 
 
+@retried
 def update(service: IdentityService, project_id: str, values: Mapping[str, Any], *, noun: str = 'project') -> tuple[Project, list[str]]:
     """Change a project or domain. Disabling one voids the tokens that are scoped to it (or, of a domain, have to do with it).
 
@@ -165,6 +169,7 @@ def check_not_immutable(options: Mapping[str, Any], identifier: str, values: Map
         raise Forbidden(f'Cannot change or delete {identifier}: its option immutable is set.')
 
 
+@retried
 def delete_project(service: IdentityService, project_id: str) -> None:
     """Remove a project, the roles on it, and void its tokens. Raises Forbidden while projects are below it."""
     with service.write() as session:
@@ -179,6 +184,7 @@ def delete_project(service: IdentityService, project_id: str) -> None:
         service.revoke(session, {'project_id': project_id})
 
 
+@retried
 def delete_domain(service: IdentityService, domain_id: str) -> None:
     """Remove a disabled domain with its projects, users, groups and roles. Raises Forbidden while it is enabled."""
     with service.write() as session:
@@ -230,6 +236,7 @@ def family(service: IdentityService, project_id: str, *, above: bool) -> list[Pr
         return rows.ancestors(session, project_id) if above else rows.descendants(session, project_id)
 
 
+@retried
 def set_tags(service: IdentityService, project_id: str, tags: Sequence[str]) -> list[str]:
     """Give a project exactly these tags; returns them in order."""
     with service.write() as session:

@@ -12,6 +12,7 @@ from identity import projects
 from identity.db import projects as project_rows
 from identity.db import roles as rows
 from identity.db.models import NO_DOMAIN, Role
+from identity.db.retry import retried
 from identity.service import IdentityService
 
 # Upstream's name for the role that may not be implied: what implied it would be an administrator unseen.
@@ -30,6 +31,7 @@ def list_all(service: IdentityService, wanted: Mapping[str, Any]) -> list[Role]:
         return rows.list_roles(session, wanted)
 
 
+@retried
 def create(service: IdentityService, values: Mapping[str, Any]) -> Role:
     """Make a role; with `domain_id` one that belongs to a domain. Raises Conflict, NotFound (domain)."""
     role = Role(
@@ -48,6 +50,7 @@ def create(service: IdentityService, values: Mapping[str, Any]) -> Role:
     return role
 
 
+@retried
 def update(service: IdentityService, role_id: str, values: Mapping[str, Any]) -> Role:
     """Change a role. Renaming voids the tokens that name it. Raises NotFound, Conflict, InvalidInput (another domain)."""
     with service.write() as session:
@@ -68,6 +71,7 @@ def update(service: IdentityService, role_id: str, values: Mapping[str, Any]) ->
     return role
 
 
+@retried
 def delete(service: IdentityService, role_id: str) -> None:
     """Remove a role wherever it is assigned; tokens that name it become void. Raises NotFound."""
     with service.write() as session:
@@ -107,6 +111,7 @@ def implication(service: IdentityService, prior_role_id: str, implied_role_id: s
     raise NotFound(message=f'{prior_role_id} does not imply {implied_role_id}.')
 
 
+@retried
 def imply(service: IdentityService, prior_role_id: str, implied_role_id: str) -> tuple[Role, Role]:
     """Let one role imply another.
 
@@ -123,6 +128,7 @@ def imply(service: IdentityService, prior_role_id: str, implied_role_id: str) ->
     return prior, implied
 
 
+@retried
 def stop_implying(service: IdentityService, prior_role_id: str, implied_role_id: str) -> None:
     """Take a rule back; tokens that name the implied role because of it become void. Raises NotFound."""
     with service.write() as session:

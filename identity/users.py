@@ -13,6 +13,7 @@ from identity import passwords
 from identity.db import assignments as assignment_rows
 from identity.db import projects as project_rows
 from identity.db import users as rows
+from identity.db.retry import retried
 from identity.records import GroupRecord, UserRecord
 from identity.service import IdentityService
 
@@ -49,6 +50,7 @@ def list_all(
         return service.users.list_users(session, wanted, group_id=group_id, ids=ids)
 
 
+@retried
 def create(service: IdentityService, values: Mapping[str, Any]) -> UserRecord:
     """Make a user. Raises NotFound (domain), Conflict (name), InvalidInput (password)."""
     password = values.get('password')
@@ -73,6 +75,7 @@ def create(service: IdentityService, values: Mapping[str, Any]) -> UserRecord:
         return find(service, session, record.id)
 
 
+@retried
 def update(service: IdentityService, user_id: str, values: Mapping[str, Any]) -> UserRecord:
     """Change a user; a new password or being disabled voids all tokens. Raises NotFound, Conflict, InvalidInput."""
     password = values.get('password')
@@ -97,6 +100,7 @@ def update(service: IdentityService, user_id: str, values: Mapping[str, Any]) ->
     return changed
 
 
+@retried
 def change_password(service: IdentityService, user_id: str, original: str, new: str) -> None:
     """A user changes the own password, knowing the present one; all tokens become void.
 
@@ -125,6 +129,7 @@ def change_password(service: IdentityService, user_id: str, original: str, new: 
         service.revoke(session, {'user_id': user_id})
 
 
+@retried
 def delete(service: IdentityService, user_id: str) -> None:
     """Remove a user with roles and memberships; all tokens become void. Raises NotFound."""
     with service.write() as session:
@@ -175,6 +180,7 @@ def list_groups(service: IdentityService, wanted: Mapping[str, Any], *, user_id:
         return service.users.list_groups(session, wanted, user_id=user_id)
 
 
+@retried
 def create_group(service: IdentityService, values: Mapping[str, Any]) -> GroupRecord:
     """Make a group. Raises NotFound (domain), Conflict (name)."""
     record = GroupRecord(
@@ -190,6 +196,7 @@ def create_group(service: IdentityService, values: Mapping[str, Any]) -> GroupRe
     return record
 
 
+@retried
 def update_group(service: IdentityService, group_id: str, values: Mapping[str, Any]) -> GroupRecord:
     """Change a group. Raises NotFound, Conflict."""
     with service.write() as session:
@@ -201,16 +208,18 @@ def update_group(service: IdentityService, group_id: str, values: Mapping[str, A
         return find_group(service, session, group_id)
 
 
+@retried
 def delete_group(service: IdentityService, group_id: str) -> None:
     """Remove a group with its roles; tokens of its members become void. Raises NotFound."""
     with service.write() as session:
         find_group(service, session, group_id)
-        members = service.users.member_ids(session, [group_id])
+        members = service.users.members(session, [group_id]).get(group_id, [])
         assignment_rows.remove_of_actors(session, 'group', [group_id])
         service.users.delete_group(session, group_id)
         service.revoke(session, *({'user_id': user_id} for user_id in members))
 
 
+@retried
 def add_member(service: IdentityService, group_id: str, user_id: str) -> None:
     """Put a user into a group. Raises NotFound."""
     with service.write() as session:
@@ -219,6 +228,7 @@ def add_member(service: IdentityService, group_id: str, user_id: str) -> None:
         service.users.add_member(session, user_id, group_id)
 
 
+@retried
 def remove_member(service: IdentityService, group_id: str, user_id: str) -> None:
     """Take a user out of a group; the user's tokens become void. Raises NotFound when not in it."""
     with service.write() as session:

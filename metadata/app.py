@@ -11,16 +11,16 @@ import webob
 import webob.exc
 
 from common import metadata_signature as signature
+from common.context import Context
 from common.errors import NotFound, PileusError
 from common.instance_metadata import Description
 from metadata import ec2_paths, openstack_paths
 from metadata.lookup import Lookup
 
 if TYPE_CHECKING:
-    pass
+    from common.runtime import Runtime, ServiceParts
 
 LOG = logging.getLogger(__name__)
-PORT = 8775
 
 
 class MetadataService:

@@ -34,6 +34,11 @@ class Report:
     seconds: float
     changes: int
 
+    @property
+    def heartbeat(self) -> dict[str, Any]:
+        """What operators see of the agent besides the ports."""
+        return {'problems': self.problems[:20], 'pass_seconds': round(self.seconds, 3), 'changes': self.changes}
+
 
 Fetch = Callable[[int | None], dict[str, Any] | None]
 Send = Callable[[Report], None]

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import Any
-
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Any
 
 from common import clock, ids
 from common.context import Context
@@ -26,6 +23,9 @@ from scheduler.hosts import HostTable
 from scheduler.request import AMOUNTS, Request
 from scheduler.select import candidates, explain_refusal
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 LOG = logging.getLogger(__name__)
 TRIES = 50
 SHOWN = 5
@@ -38,9 +38,11 @@ class Claims:
         self.db = db
         self.hosts = hosts
         self.options = options
+        self._last_refusal: Any = None
+        """(request, version of the hosts, tally, explanation)"""
 
     def claim(self, ctx: Context, consumer: str, request: Request, role: str = 'main') -> dict[str, Any]:
-        """A host for the consumer: `{'host', 'claim', 'explanation'}`. Raises NoValidHost, whose message explains.
+        """A host for the consumer: `{'host', 'zone', 'claim', 'explanation'}`. Raises NoValidHost, whose message explains.
 
         A consumer that holds a claim in this role already gets the same answer, unless that host is now excluded: then it moves.
         """
@@ -57,7 +59,7 @@ class Claims:
             explanation = {**tally.to_dict(), 'host': host.name, 'best': best}
             try:
                 claim = self.db.transaction(self._write, ctx, consumer, request, role, host, explanation, clock.monotonic() - started)
-            except IntegrityError:
+            except rows.AlreadyHeld:
                 self._put_back(host, request)
                 held = self._held(consumer, request, role)
                 if held is not None:
@@ -67,7 +69,7 @@ class Claims:
                 self._put_back(host, request)
                 raise
             if claim is not None:
-                return {'host': host.name, 'claim': claim, 'explanation': explanation}
+                return {'host': host.name, 'zone': host.zone, 'claim': claim, 'explanation': explanation}
             self.hosts.reread(host.id)
         raise Unavailable(
             'The scheduler is very busy. Try again.', admin_detail=f'{TRIES} attempts to claim for {consumer} met other claims'
@@ -76,19 +78,28 @@ class Claims:
     def _choose(self, request: Request, *, fresh: bool) -> tuple[Host, Tally, list[str]] | Tally:
         """The best host, with the room taken in memory, or the tally of a refusal (made on fresh rows)."""
         with self.hosts.lock:
+            if self._refused_just_now(request):
+                return self._last_refusal[2]
             fitting, tally = candidates(self.hosts.of_kind(request.kind), request, self.options)
             if not fitting and not fresh:
                 self.hosts.refresh_unless_fresh()
                 fitting, tally = candidates(self.hosts.of_kind(request.kind), request, self.options)
             if not fitting:
+                self._last_refusal = (request, self.hosts.version, tally, explain_refusal(self.hosts.of_kind(request.kind), request, tally))
                 return tally
             host = fitting[0]
-            host.take(request.vcpus, request.ram, request.disk)
+            self.hosts.take(host, request.vcpus, request.ram, request.disk)
             return host, tally, [other.name for other in fitting[:SHOWN]]
 
+    def _refused_just_now(self, request: Request) -> bool:
+        """Whether the very same request was refused and nothing has changed since: a storm of refusals looks at the hosts once."""
+        if self._last_refusal is None or self._last_refusal[0] != request:
+            return False
+        self.hosts.refresh_unless_fresh()
+        return bool(self._last_refusal[1] == self.hosts.version)
+
     def _put_back(self, host: Host, request: Request) -> None:
-        with self.hosts.lock:
-            host.take(-request.vcpus, -request.ram, -request.disk)
+        self.hosts.take(host, -request.vcpus, -request.ram, -request.disk)
 
     def _held(self, consumer: str, request: Request, role: str) -> dict[str, Any] | None:
         with self.db.read() as session:
@@ -98,7 +109,8 @@ class Claims:
         if claim.host in request.exclude:
             self.release(consumer, role)
             return None
-        return {'host': claim.host, 'claim': claim.id, 'explanation': {'host': claim.host, 'held': True}}
+        host = self.hosts.get(claim.kind, claim.host)
+        return {'host': claim.host, 'zone': host and host.zone, 'claim': claim.id, 'explanation': {'host': claim.host, 'held': True}}
 
     def _look_up_neighbours(self, request: Request, consumer: str, session: Session | None = None) -> None:
         """Where the consumers are that hints and the group speak of."""
@@ -146,8 +158,12 @@ class Claims:
         return claim
 
     def _refuse(self, ctx: Context, consumer: str, request: Request, tally: Tally, started: float) -> NoValidHost:
-        with self.hosts.lock:
-            explanation = explain_refusal(self.hosts.of_kind(request.kind), request, tally)
+        last = self._last_refusal
+        if last is not None and last[2] is tally:
+            explanation = last[3]
+        else:
+            with self.hosts.lock:
+                explanation = explain_refusal(self.hosts.of_kind(request.kind), request, tally)
         message = sentence(request.kind, explanation)
         record = {**explanation, 'sample': tally.sampled()}
         self.db.transaction(rows.add_decision, _decision(ctx, consumer, request, None, record, message, clock.monotonic() - started))
@@ -165,7 +181,12 @@ class Claims:
             explanation = tally.to_dict() if fitting else explain_refusal(hosts, request, tally)
         if not fitting:
             raise NoValidHost(sentence(request.kind, explanation), details=explanation)
-        return {'host': fitting[0].name, 'claim': None, 'explanation': {**explanation, 'best': [host.name for host in fitting[:SHOWN]]}}
+        return {
+            'host': fitting[0].name,
+            'zone': fitting[0].zone,
+            'claim': None,
+            'explanation': {**explanation, 'best': [host.name for host in fitting[:SHOWN]]},
+        }
 
     def release(self, consumer: str, role: str = 'main') -> None:
         """Give back what a consumer holds in a role; nothing happens if it holds nothing."""
@@ -185,7 +206,7 @@ class Claims:
         with self.hosts.lock:
             host = self.hosts.get(claim.kind, claim.host)
             if host is not None:
-                host.take(-claim.vcpus, -claim.ram, -claim.disk)
+                self.hosts.take(host, -claim.vcpus, -claim.ram, -claim.disk)
 
     def settle(self, consumer: str, keep: str) -> None:
         """End a move: keep the claim `incoming` (which becomes `main`) or `main`; the other is given back. May be asked again."""

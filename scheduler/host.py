@@ -45,9 +45,3 @@ class Host:
         if name in ('architecture', 'cpu_info:arch'):
             return self.architecture
         return self.capabilities.get(name)
-
-    def take(self, vcpus: int, ram: int, disk: int) -> None:
-        """Count room as used (negative amounts give it back)."""
-        self.free_vcpus -= vcpus
-        self.free_ram -= ram
-        self.free_disk -= disk

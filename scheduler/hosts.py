@@ -35,6 +35,8 @@ class HostTable:
         self.db = db
         self.options = options
         self.lock = threading.RLock()
+        self.version = 0
+        """Moves with everything that a decision could see."""
         self._by_id: dict[int, Host] = {}
         self._by_name: dict[tuple[str, str], Host] = {}
         self._lists: dict[str, list[Host]] = {kind: [] for kind in KINDS}
@@ -71,9 +73,19 @@ class HostTable:
                 self._take_in_seen(rows.seen_times(session))
             alive = clock.timestamp() - self.options.down_after
             for host in self._by_id.values():
-                host.is_up = host.seen_at >= alive
+                if host.is_up != (host.seen_at >= alive):
+                    host.is_up = not host.is_up
+                    self.version += 1
             self._looked_at = now
             self._look_again = clock.monotonic() + self.options.refresh
+
+    def take(self, host: Host, vcpus: int, ram: int, disk: int) -> None:
+        """Count room of a host as used in memory (negative amounts give it back); the row is changed by the claim."""
+        with self.lock:
+            host.free_vcpus -= vcpus
+            host.free_ram -= ram
+            host.free_disk -= disk
+            self.version += 1
 
     def refresh_unless_fresh(self) -> None:
         """Look for changes, unless that was done a moment ago."""
@@ -100,8 +112,11 @@ class HostTable:
             return self._put(found[0])
 
     def _put(self, row: Any) -> Host:
-        host = _host(row, self.options)
         old = self._by_id.get(row.id)
+        if old is not None and old.generation == row.generation and _free(row) == (old.free_vcpus, old.free_ram, old.free_disk):
+            return old
+        self.version += 1
+        host = _host(row, self.options)
         if old is None:
             self._by_id[row.id] = host
             self._by_name[(host.kind, host.name)] = host
@@ -115,6 +130,7 @@ class HostTable:
     def _drop(self, host_id: int) -> None:
         host = self._by_id.pop(host_id, None)
         if host is not None:
+            self.version += 1
             self._by_name.pop((host.kind, host.name), None)
             self._lists[host.kind] = [other for other in self._lists[host.kind] if other is not host]
 
@@ -126,32 +142,32 @@ class HostTable:
         for one in reports:
             values = _checked_report(one)
             parsed.setdefault(values['kind'], {})[values['name']] = values
-        written: list[tuple[str, str]] = []
+        written: set[tuple[str, str]] = set()
         for kind, by_name in parsed.items():
-            written += self.db.transaction(self._write_reports, kind, by_name)
+            written |= self.db.transaction(self._write_reports, kind, by_name)
             self.beat(kind, [name for name in by_name if (kind, name) not in written])
         if written:
             self.refresh()
 
-    def _write_reports(self, session: Any, kind: str, by_name: Mapping[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    def _write_reports(self, session: Any, kind: str, by_name: Mapping[str, dict[str, Any]]) -> set[tuple[str, str]]:
         known: dict[str, Any] = {}
         names = list(by_name)
         for first in range(0, len(names), 500):
             known |= rows.find_hosts(session, kind, names[first : first + 500])
         new: list[dict[str, Any]] = []
-        written: list[tuple[str, str]] = []
+        written: set[tuple[str, str]] = set()
         for name, values in by_name.items():
             row = known.get(name)
             if row is None:
                 new.append(self._new_row(values))
-                written.append((kind, name))
+                written.add((kind, name))
                 continue
             changes = {
                 key: values[key] for key in REPORTED if key in values and key not in row.operator_set and getattr(row, key) != values[key]
             }
             if changes:
                 rows.change_host(session, row.id, self._with_capacity({**row._mapping, **changes}, changes) | {'seen_at': clock.now()})
-                written.append((kind, name))
+                written.add((kind, name))
         if new:
             rows.add_hosts(session, new)
         return written
@@ -180,7 +196,9 @@ class HostTable:
                 host = self._by_name.get((kind, name))
                 if host is not None:
                     host.seen_at = now
-                    host.is_up = True
+                    if not host.is_up:
+                        host.is_up = True
+                        self.version += 1
                     self._unwritten.add(host.id)
         if clock.monotonic() >= self._write_again:
             self.write_heartbeats()
@@ -229,6 +247,16 @@ class HostTable:
         with self.lock:
             self._drop(host_id)
 
+    def zones(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Availability zones: how many hosts they have, and whether one of them can be used."""
+        found: dict[str, dict[str, Any]] = {}
+        with self.lock:
+            for host in self.of_kind(kind):
+                zone = found.setdefault(host.zone, {'hosts': 0, 'available': False})
+                zone['hosts'] += 1
+                zone['available'] = zone['available'] or (host.enabled and host.is_up)
+        return found
+
     def describe(self, kind: str | None) -> list[dict[str, Any]]:
         """All hosts for `hosts()`: totals, capacities, use, state."""
         self.refresh_if_due()
@@ -260,6 +288,10 @@ def _checked_report(one: Mapping[str, Any]) -> dict[str, Any]:
     if 'traits' in values:
         values['traits'] = sorted(values['traits'])
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _free(row: Any) -> tuple[int, int, int]:
+    return row.capacity_vcpus - row.used_vcpus, row.capacity_ram - row.used_ram, row.capacity_disk - row.used_disk
 
 
 def _epoch(at: datetime.datetime) -> float:

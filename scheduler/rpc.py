@@ -19,7 +19,7 @@ class Scheduler(Contract, topic='scheduler'):
 
     @call(deadline=20)
     def claim(self, consumer: str, request: dict) -> dict:
-        """Choose a host and take its room, in one: `{'host', 'claim', 'explanation'}`. Asked again for a consumer that holds a claim,
+        """Choose a host and take its room, in one: `{'host', 'zone', 'claim', 'explanation'}`. Asked again for a consumer that holds a claim,
         the answer is the same. Raises NoValidHost with the explanation as the message (<= 255 characters) and `details`."""
 
     @call(deadline=20)
@@ -54,6 +54,10 @@ class Scheduler(Contract, topic='scheduler'):
     @call(deadline=10)
     def hosts(self, kind: str | None = None) -> list:
         """All hosts with room, use, zone, state."""
+
+    @call(deadline=10)
+    def zones(self, kind: str) -> dict:
+        """Availability zones of a kind: `{name: {'hosts': number, 'available': whether one of them is up and enabled}}`."""
 
     @call(deadline=10)
     def set_host(self, kind: str, name: str, values: dict) -> None:

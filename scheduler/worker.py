@@ -51,6 +51,10 @@ class SchedulerWorker:
         """See the contract."""
         return self.service.hosts.describe(kind)
 
+    def zones(self, ctx: Context, kind: str) -> dict[str, Any]:
+        """See the contract."""
+        return self.service.hosts.zones(kind)
+
     def set_host(self, ctx: Context, kind: str, name: str, values: dict[str, Any]) -> None:
         """See the contract."""
         self.service.hosts.set_host(kind, name, values)

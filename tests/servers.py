@@ -54,49 +54,80 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
+class PrivateServer:
+    """A database server in a folder of its own. `url`: as its administrator."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.folder = tempfile.mkdtemp(prefix=f'pileus-{kind}-')
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user = 'mysql' if kind == 'mysql' else 'postgres'
+        _owned(self.folder, self._user)
+        self._command, self.url = _mariadb(self.folder) if kind == 'mysql' else _postgresql(self.folder)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
+        self._process = subprocess.Popen(self._command, **quiet, **_as(self._user))  # type: ignore[call-overload]
+        _wait(self.url, self._process)
+
+    def kill(self) -> None:
+        """`kill -9`; what was committed is there after the next start."""
+        self._end(signal.SIGKILL)
+        for stale in ('data/postmaster.pid',):
+            pathlib.Path(self.folder, stale).unlink(missing_ok=True)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def remove(self) -> None:
+        """Stop it and remove its folder."""
+        self._end(signal.SIGTERM if self.kind == 'mysql' else signal.SIGINT)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def server(kind: str) -> Iterator[str]:
     """A running server; gives the URL of its administrator, for `fresh_database`."""
-    folder = tempfile.mkdtemp(prefix=f'pileus-{kind}-')
-    process: subprocess.Popen[bytes] | None = None
+    one = PrivateServer(kind)
     try:
-        process, url = _mariadb(folder) if kind == 'mysql' else _postgresql(folder)
-        _wait(url, process)
-        yield url
+        one.start()
+        yield one.url
     finally:
-        if process is not None:
-            process.send_signal(signal.SIGTERM if kind == 'mysql' else signal.SIGINT)
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        one.remove()
 
 
-def _mariadb(folder: str) -> tuple[subprocess.Popen[bytes], str]:
-    user = 'mysql'
-    _owned(folder, user)
+def _mariadb(folder: str) -> tuple[list[str], str]:
     data = f'{folder}/data'
     install = ['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--auth-root-authentication-method=normal', '--skip-test-db']
-    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
-    port = _free_port()
-    run = ['mariadbd', '--no-defaults', f'--datadir={data}', f'--socket={folder}/socket', f'--port={port}', '--bind-address=127.0.0.1']
-    run += [f'--pid-file={folder}/pid', '--innodb-buffer-pool-size=64M', '--innodb-flush-log-at-trx-commit=0', '--skip-name-resolve']
-    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
-    return process, f'mysql+pymysql://root@localhost/mysql?unix_socket={folder}/socket'
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as('mysql'))  # type: ignore[call-overload]
+    run = [
+        'mariadbd',
+        '--no-defaults',
+        f'--datadir={data}',
+        f'--socket={folder}/socket',
+        f'--port={_free_port()}',
+        '--bind-address=127.0.0.1',
+    ]
+    run += [f'--pid-file={folder}/pid', '--innodb-buffer-pool-size=64M', '--innodb-flush-log-at-trx-commit=2', '--skip-name-resolve']
+    return run, f'mysql+pymysql://root@localhost/mysql?unix_socket={folder}/socket'
 
 
-def _postgresql(folder: str) -> tuple[subprocess.Popen[bytes], str]:
-    user = 'postgres'
-    _owned(folder, user)
+def _postgresql(folder: str) -> tuple[list[str], str]:
     data = f'{folder}/data'
     init = [str(_postgres('initdb')), '-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C']
-    subprocess.run(init, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
+    subprocess.run(init, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as('postgres'))  # type: ignore[call-overload]
     port = _free_port()
     run = [str(_postgres('postgres')), '-D', data, '-k', folder, '-h', '', '-p', str(port), '-F', '-c', 'max_connections=200']
-    process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as(user))
-    return process, f'postgresql+psycopg2://postgres@/postgres?host={folder}&port={port}'
+    return run, f'postgresql+psycopg2://postgres@/postgres?host={folder}&port={port}'
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -88,7 +88,12 @@ class Application:
         if self.versions is not None and 'pileus.version' in environ:
             answer.headers.extend(self.versions.headers(environ['pileus.version']))
         start_response(status_line(answer.status), answer.headers)
-        return () if environ['REQUEST_METHOD'] == 'HEAD' else answer.pieces
+        if environ['REQUEST_METHOD'] == 'HEAD':
+            close = getattr(answer.pieces, 'close', None)
+            if close is not None:
+                close()
+            return ()
+        return answer.pieces
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
         try:

@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode with one writer at a time. Writers of this process queue on a lock in memory, so that they never
 spin in SQLite's busy handler; writers of other processes are waited for by SQLite itself. Readers never wait.
-MariaDB and PostgreSQL run in READ COMMITTED with a pool of connections that are probed after a pause.
+MariaDB and PostgreSQL run in READ COMMITTED with pools of connections (one for readers) that are probed after a pause.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import tempfile
 import threading
 import weakref
@@ -65,7 +66,7 @@ class Database:
     """The engine of one database, and its transactions.
 
     `url` is an SQLAlchemy URL: `sqlite:////path/file.sqlite`, `mysql+pymysql://user:password@host/name` (`mariadb+pymysql` as well),
-    `postgresql+psycopg2://...`. `sqlite://` without a path is a private file that `dispose` removes.
+    `postgresql+psycopg2://...`. `sqlite://` without a path is a private file that goes away with `dispose` or the process.
     """
 
     def __init__(self, url: str, *, pool_size: int = 10, overflow: int = 40) -> None:
@@ -73,14 +74,18 @@ class Database:
         self._private: str | None = None
         if self.url.get_backend_name() == 'sqlite' and self.url.database in (None, '', ':memory:'):
             self._private = tempfile.mkdtemp(prefix='pileus-db-')
+            weakref.finalize(self, _remove_private, self._private, os.getpid())
             self.url = self.url.set(database=str(pathlib.Path(self._private) / 'private.sqlite'))
         self.dialect = _dialect_name(self.url)
         self._writing = threading.local()
+        self.before_commit: list[Callable[[Session], Any]] = []
+        """Called in every write transaction after the last flush; what they raise rolls it back."""
         if self.dialect == 'sqlite':
             self._make_sqlite_engines()
         else:
             self._lock: threading.Lock | None = None
-            self._writer = self._reader = _server_engine(self.url, pool_size, overflow)
+            self._writer = _server_engine(self.url, pool_size, overflow, 'READ COMMITTED')
+            self._reader = _server_engine(self.url, pool_size, overflow, 'AUTOCOMMIT')
         _databases.add(self)
 
     def _make_sqlite_engines(self) -> None:
@@ -121,6 +126,10 @@ class Database:
         with _outages(), self._turn():
             try:
                 yield session
+                if self.before_commit:
+                    session.flush()
+                    for check in self.before_commit:
+                        check(session)
                 session.commit()
             finally:
                 session.close()
@@ -175,10 +184,13 @@ class Database:
         for engine in {self._writer, self._reader}:
             engine.dispose()
         if self._private is not None:
-            for file in pathlib.Path(self._private).glob('*'):
-                file.unlink(missing_ok=True)
-            pathlib.Path(self._private).rmdir()
+            _remove_private(self._private, os.getpid())
             self._private = None
+
+
+def _remove_private(folder: str, made_by: int) -> None:
+    if os.getpid() == made_by:  # not in a forked child
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_retryable(error: exc.DBAPIError) -> bool:
@@ -250,14 +262,20 @@ def _sqlite_engine(url: URL, begin: str, size: int) -> Engine:
     return engine
 
 
-def _server_engine(url: URL, pool_size: int, overflow: int) -> Engine:
+def _server_engine(url: URL, pool_size: int, overflow: int, isolation: str) -> Engine:
+    """An engine for a database server. Readers commit by themselves: at READ COMMITTED that sees the same, and saves two round trips.
+
+    Sessions end their transactions themselves, so the pool need not roll back once more when it takes a connection back.
+    """
     arguments: dict[str, Any] = {'connect_timeout': 5}
     if url.get_backend_name() in ('mysql', 'mariadb'):
         url = url.update_query_dict({'charset': 'utf8mb4'})
         arguments |= {'read_timeout': 60, 'write_timeout': 60}
     engine = sa.create_engine(
         url,
-        isolation_level='READ COMMITTED',
+        isolation_level=isolation,
+        pool_reset_on_return=None,
+        skip_autocommit_rollback=isolation == 'AUTOCOMMIT',
         pool_size=pool_size,
         max_overflow=overflow,
         pool_timeout=LOCK_WAIT,

@@ -20,7 +20,7 @@ import re
 import sys
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -226,7 +226,7 @@ def new(package: str, title: str) -> pathlib.Path | None:
     return _write(package, title, _repeatable(up), _repeatable(down))
 
 
-def _render_type(kind: str, item: Any, context: object) -> str | bool:
+def _render_type(kind: str, item: Any, context: object) -> str | Literal[False]:
     if kind == 'type':
         for name in ('TIME', 'JSON', 'BIG', 'LONG_TEXT'):
             if _spelled(item) == _spelled(getattr(column_types, name)):

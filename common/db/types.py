@@ -43,8 +43,8 @@ NAMING = {
 }
 
 
-def declarative_base_for(service: str) -> type[DeclarativeBase]:
-    """A fresh declarative base (own metadata) for the models of one service."""
+def declarative_base_for(service: str) -> Any:
+    """A fresh declarative base (own metadata) for the models of one service. (Any: type checkers cannot follow a class made here.)"""
 
     class Base(DeclarativeBase):
         metadata = sa.MetaData(naming_convention=NAMING, info={'service': service})
@@ -59,7 +59,7 @@ def declarative_base_for(service: str) -> type[DeclarativeBase]:
         }
 
         def __repr__(self) -> str:
-            keys = ' '.join(str(getattr(self, column.key, '?')) for column in sa.inspect(type(self)).primary_key)
+            keys = ' '.join(str(getattr(self, str(column.key), '?')) for column in sa.inspect(type(self)).primary_key)
             return f'<{type(self).__name__} {keys}>'
 
     return Base

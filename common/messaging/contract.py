@@ -7,13 +7,15 @@
         def console_log(self, server: str, lines: int | None) -> str: ...
 
 `call` waits for an answer, `cast` does not, `fanout` reaches every server of the contract. A method or argument that the
-contract does not name is refused before it is sent, and again by the server.
+contract does not name is refused before it is sent, and again by the server; so is a value of another type than it says.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+import types
+import typing
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -31,14 +33,18 @@ class Method:
     required: frozenset[str]
     known: frozenset[str]
     deadline: float
+    kinds: dict[str, tuple[type, ...]]
 
     def check(self, topic: str, arguments: dict[str, Any]) -> None:
-        """Raise InvalidInput when an argument is unknown or missing."""
+        """Raise InvalidInput when an argument is unknown, missing or of a type that the contract does not say."""
         unknown = arguments.keys() - self.known
         missing = self.required - arguments.keys()
         if unknown or missing:
             what = f'does not know {", ".join(sorted(unknown))}' if unknown else f'needs {", ".join(sorted(missing))}'
             raise InvalidInput(f'{topic}.{self.name} {what}.', code='contract')
+        for name, kinds in self.kinds.items():
+            if name in arguments and not isinstance(arguments[name], kinds):
+                raise InvalidInput(f'{topic}.{self.name}: {name} is of the wrong type ({type(arguments[name]).__name__}).', code='contract')
 
 
 def _mark(kind: str, deadline: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -80,7 +86,8 @@ class Contract:
                 kind, deadline = function.__message_kind__
                 parameters = [p for p in inspect.signature(function).parameters.values() if p.name != 'self']
                 required = frozenset(p.name for p in parameters if p.default is p.empty)
-                cls.methods[name] = Method(name, kind, required, frozenset(p.name for p in parameters), deadline)
+                kinds = _kinds(function, [p.name for p in parameters])
+                cls.methods[name] = Method(name, kind, required, frozenset(p.name for p in parameters), deadline, kinds)
 
     @classmethod
     def method(cls, name: str) -> Method:
@@ -101,3 +108,29 @@ class Contract:
             names = {p.name for p in parameters[1:]}
             if not method.known <= names and not any(p.kind is p.VAR_KEYWORD for p in parameters):
                 raise TypeError(f'{type(implementation).__name__}.{name} does not take {sorted(method.known - names)}')
+
+
+_SPEAKABLE: dict[Any, tuple[type, ...]] = {
+    str: (str,),
+    bool: (bool,),
+    int: (int,),
+    float: (float, int),
+    dict: (dict,),
+    list: (list, tuple),  # a tuple arrives as a list
+    type(None): (type(None),),
+}
+
+
+def _kinds(function: Callable[..., Any], names: list[str]) -> dict[str, tuple[type, ...]]:
+    """For each argument whose annotation says so, the types that its values may have once they are JSON."""
+    hints = typing.get_type_hints(function)
+    found = {name: _types_of(hints[name]) for name in names if name in hints}
+    return {name: kinds for name, kinds in found.items() if kinds is not None}
+
+
+def _types_of(hint: Any) -> tuple[type, ...] | None:
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        parts = [_types_of(part) for part in typing.get_args(hint)]
+        return None if None in parts else tuple(kind for part in parts for kind in part or ())
+    return _SPEAKABLE.get(origin or hint)

@@ -66,7 +66,8 @@ def on_host_of(param: str) -> Callable[[Run], str | None]:
 class NotYet(Transient):
     """What a step waits for has not happened: run the step again after `after` seconds, or when the bell rings.
 
-    Unlike Transient it is no failure: the pause does not grow and nothing is noted. The step's `timeout` still counts.
+    Unlike Transient it is no failure: nothing is noted, and the pause grows only slowly with the time waited. The step's `timeout`
+    still counts.
     """
 
     code = 'not_yet'

@@ -13,7 +13,7 @@ from common import clock
 from common.errors import Conflict, DeadlineExceeded, PileusError, Superseded, Unavailable
 from common.log import bound
 from common.operations import lease, plan
-from common.operations.definition import Operation, Step, host_of
+from common.operations.definition import Operation, Save, Step, host_of
 from common.operations.plan import Change, Next
 from common.operations.record import DONE, FAILED, SUPERSEDED, UNDOING, Record
 from common.operations.run import LeaseLost, Run
@@ -128,7 +128,7 @@ class Drive:
         if run.host_is_new:
             change.record.host = run.new_host
         plan.step_done(self.definition, change, step, output)
-        within: list[Callback] = [lambda session: step.save(session, run, output)] if step.save is not None else []
+        within = _saving(step.save, run, output)
         try:
             written = self._go_on(change, f'done:{step.name}', within)
         except LeaseLost:
@@ -164,7 +164,7 @@ class Drive:
         if run.host_is_new:
             change.record.host = run.new_host
         plan.step_undone(change, step)
-        within: list[Callback] = [lambda session: step.undo_save(session, run, output)] if step.undo_save is not None else []
+        within = _saving(step.undo_save, run, output)
         try:
             written = self._go_on(change, f'undone:{step.name}', within)
         except LeaseLost:
@@ -260,7 +260,10 @@ class Drive:
         return self._pause(change, pause, f'retried:{step.name}')
 
     def _undo_failed(self, step: Step, error: BaseException) -> bool:
-        LOG.warning('undo of step %s of %s %s will be tried again: %s', step.name, self.record.kind, self.record.id, error, exc_info=error)
+        unexpected = None if isinstance(error, PileusError | OSError) else error
+        LOG.warning(
+            'undo of step %s of %s %s will be tried again: %s', step.name, self.record.kind, self.record.id, error, exc_info=unexpected
+        )
         change = Change(self.record.copy())
         pause = plan.undo_failed(change, step, error)
         return self._pause(change, pause, f'retried:{step.name}', tell_early(self.definition, change))
@@ -281,17 +284,18 @@ class Drive:
         return self._reconsider()
 
     def _reconsider(self) -> bool:
-        """Our picture of the row is old: if we still hold it, it was superseded, and we go on with undoing it."""
+        """Our picture of the row is old: if we still hold it, it was superseded, and we go on with undoing it. Or it was our own
+        record that was written though the database went away before it could say so: then we go on from there."""
         fresh = self._patiently(lambda: self.ops.store.load(self.record.id))
         if fresh is None or fresh.generation != self.record.generation or not fresh.is_live:
             raise LeaseLost(f'Operation {self.record.id} belongs to another process.')
-        outputs = self.record.outputs
-        fresh.host = self.record.host
-        self.record = fresh
+        overtaken = fresh.state == SUPERSEDED and self.record.state != SUPERSEDED
+        before, self.record = self.record, fresh
         change = Change(fresh.copy())
-        change.record.memory['outputs'] = outputs
-        change.record.host = fresh.host
-        change.record.attempts = 0
+        if overtaken:
+            change.record.memory['outputs'] = before.outputs
+            change.record.host = before.host
+            change.record.attempts = 0
         written = self._go_on(change, 'overtaken', [])
         return self._reconsider() if written is None else written
 
@@ -311,6 +315,10 @@ class Drive:
                     raise
                 clock.sleep(pause)
                 pause = min(pause * 2, 2.0)
+
+
+def _saving(save: Save | None, run: Run, output: dict[str, Any] | None) -> list[Callback]:
+    return [lambda session: save(session, run, output)] if save is not None else []
 
 
 def tell_early(definition: Operation, change: Change) -> list[Callback]:

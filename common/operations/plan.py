@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import logging
 import random
 from typing import Any, Literal
 
@@ -17,9 +18,11 @@ from common.operations.definition import HOST, NotYet, Operation, Step, host_loc
 from common.operations.record import DONE, FAILED, RUNNING, SUPERSEDED, UNDOING, Record
 from common.operations.run import Run
 
+LOG = logging.getLogger(__name__)
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 LONGEST_UNDO_PAUSE = 300.0
+LONGEST_WAIT = 3.0
 ATTENTION_AFTER = 5
 """Failed attempts after which an undo (or a step that never gives up) is shown to the operator."""
 
@@ -64,7 +67,11 @@ def place_of(step: Step, record: Record) -> str | None:
     if step.on == HOST:
         return host_location(record.host) if record.host else None
     if callable(step.on):
-        return step.on(Run(record))
+        try:
+            return step.on(Run(record))
+        except Exception:
+            LOG.exception('the place of step %s of %s %s cannot be told', step.name, record.kind, record.id)
+            return None
     return step.on
 
 
@@ -76,7 +83,7 @@ def settle(definition: Operation, change: Change) -> Next:
             if record.position >= len(definition.steps):
                 return Next('end', state=DONE)
             step = definition.steps[record.position]
-            if step.when is not None and not step.when(Run(record)):
+            if not _applies(step, record):
                 change.note(step.name, 'do', 'skipped')
                 record.memory.setdefault('skipped', []).append(step.name)
                 record.position += 1
@@ -96,6 +103,16 @@ def settle(definition: Operation, change: Change) -> Next:
             record.position -= 1
             continue
         return Next('undo', step, place)
+
+
+def _applies(step: Step, record: Record) -> bool:
+    if step.when is None:
+        return True
+    try:
+        return bool(step.when(Run(record)))
+    except Exception:
+        LOG.exception('the condition of step %s of %s %s failed: the step is done', step.name, record.kind, record.id)
+        return True
 
 
 def _turn_around(record: Record, back_to: int) -> None:
@@ -138,7 +155,7 @@ def step_failed(definition: Operation, change: Change, step: Step, error: BaseEx
         return _try_again(change, step, 'do', error, LONGEST_UNDO_PAUSE)
     if isinstance(error, NotYet):
         if not _out_of_time(definition, record, step, error.after):
-            return max(0.02, error.after)
+            return _wait(record, error)
     elif isinstance(error, faults.PASSING):
         pause = _pause(record.attempts, LONGEST_PAUSE)
         if not _out_of_time(definition, record, step, pause):
@@ -167,6 +184,12 @@ def fail(change: Change, step: str, error: BaseException) -> None:
         record.memory.pop(key, None)
 
 
+def leave_unbegun(record: Record) -> None:
+    """Before an undo: a step that nobody has begun has nothing to take back, so its host is not needed for it."""
+    if record.state == RUNNING and 'since' not in record.memory:
+        record.position -= 1
+
+
 def is_overdue(record: Record, now: datetime.datetime | None = None) -> bool:
     """Whether the operation still runs past its deadline."""
     return record.state == RUNNING and record.deadline_at is not None and (now or clock.now()) > record.deadline_at
@@ -188,6 +211,12 @@ def _told(error: BaseException) -> dict[str, Any]:
     return {'code': code, 'message': faults.shorten(faults.user_message(error)), 'admin_detail': faults.admin_detail(error)[:2000]}
 
 
+def _wait(record: Record, error: NotYet) -> float:
+    """The longer the wait is already, the more seldom it is looked: a hundred boots that wait must not keep the database busy."""
+    waited = clock.timestamp() - record.memory.get('since', clock.timestamp())
+    return max(0.02, error.after, min(waited * 0.15, LONGEST_WAIT))
+
+
 def _pause(attempts: int, longest: float) -> float:
     return random.uniform(0.6, 1.0) * min(FIRST_PAUSE * 2 ** min(attempts, 20), longest)
 
@@ -195,7 +224,7 @@ def _pause(attempts: int, longest: float) -> float:
 def _try_again(change: Change, step: Step, direction: str, error: BaseException, longest: float) -> float:
     record = change.record
     if isinstance(error, NotYet):
-        return max(0.02, error.after)
+        return _wait(record, error)
     pause = _pause(record.attempts, longest)
     record.attempts += 1
     change.note(step.name, direction, 'retried', _told(error))

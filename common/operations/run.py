@@ -99,7 +99,8 @@ class Run:
         """When the step must have ended, in seconds since the epoch; None while undoing (that has no deadline)."""
         if self._record.is_undoing:
             return None
-        ends = [calendar.timegm(self._record.deadline_at.timetuple())] if self._record.deadline_at else []
+        at = self._record.deadline_at
+        ends = [calendar.timegm(at.timetuple()) + at.microsecond / 1e6] if at is not None else []
         if self.step_deadline is not None:
             ends.append(self.step_deadline)
         return min(ends, default=None)

@@ -54,7 +54,7 @@ class Runner:
         self.sweep_every = sweep_every
         self.keep_days = keep_days
         self.owner = ''
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._queue: queue.Queue[str | None] = queue.Queue()
         self._lock = threading.Lock()
         self._queued: set[str] = set()
         self._running: dict[str, Drive] = {}
@@ -152,6 +152,7 @@ class Runner:
             self._later(operation_id, self.sweep_every)
         except Exception:
             LOG.exception('operation %s was dropped; its lease will run out and it will be taken up again', operation_id)
+            self._guarded(lambda: self.ops.store.flag(operation_id))
         finally:
             with self._lock:
                 del self._running[operation_id]
@@ -192,9 +193,9 @@ class Runner:
         try:
             fn()
         except PileusError as error:
-            LOG.warning('the sweep of operations will be tried again: %s (%s)', error.message, error.admin_detail)
+            LOG.warning('the care for operations will be tried again: %s (%s)', error.message, error.admin_detail)
         except Exception:
-            LOG.exception('the sweep of operations met an unexpected error and will be tried again')
+            LOG.exception('the care for operations met an unexpected error and will be tried again')
 
     def _due_timers(self, until: float) -> float:
         due: list[str] = []

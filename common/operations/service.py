@@ -16,7 +16,7 @@ from common.context import Context
 from common.db import Database, after_commit
 from common.errors import Conflict, NotFound, PileusError
 from common.operations import plan
-from common.operations.definition import Operation
+from common.operations.definition import SERVICE, Operation
 from common.operations.plan import Change
 from common.operations.record import FAILED, RUNNING, SUPERSEDED, UNDOING, Event, Record
 from common.operations.store import NoHooks, Store
@@ -133,7 +133,7 @@ class Operations:
         record.waits_for = waits_for
         change = Change(record)
         following = plan.settle(definition, change)
-        record.place = following.place or 'service'
+        record.place = following.place or SERVICE
         if following.action == 'end':
             record.position = 0
         self._insert(session, record, change, definition)
@@ -163,6 +163,7 @@ class Operations:
         """Mark the live operation superseded; returns its id if it must be undone first."""
         change = Change(live.copy())
         record = change.record
+        plan.leave_unbegun(record)
         record.state = SUPERSEDED
         record.live_key = None
         record.memory.pop('back_to', None)
@@ -176,7 +177,7 @@ class Operations:
             plan.end(change, SUPERSEDED)
         else:
             following = plan.settle(definition, Change(record.copy())) if definition is not None else None
-            record.place = (following.place if following else None) or live.place
+            record.place = live.place if following is None else following.place or SERVICE
         self.store.write(session, live, change)
         if untouched:
             return live.waits_for

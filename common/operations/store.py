@@ -1,7 +1,8 @@
 """The rows of operations: every statement that the engine sends is here.
 
-Changes are fenced: a transition is written only where the row still has the generation and the state that the writer has seen.
-Whoever takes a lease raises the generation, so a process that was paused or cut off can write nothing.
+Changes are fenced: a transition is written only where the row still has the generation, the state and the number of events that the
+writer has seen. Whoever takes a lease raises the generation, so a process that was paused or cut off can write nothing; and a record
+whose commit succeeded though the answer was lost is not written twice.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ class Store:
         self._insert = sa.insert(t)
         self._insert_events = sa.insert(tables.events)
         self._update = sa.update(t).where(
-            t.c.id == sa.bindparam('b_id'), t.c.generation == sa.bindparam('b_generation'), t.c.state == sa.bindparam('b_state')
+            t.c.id == sa.bindparam('b_id'),
+            t.c.generation == sa.bindparam('b_generation'),
+            t.c.state == sa.bindparam('b_state'),
+            t.c.event_count == sa.bindparam('b_event_count'),
         )
         self._release = (
             sa.update(t).where(t.c.waits_for == sa.bindparam('b_waits_for')).values(waits_for=None, run_at=sa.bindparam('b_now'))
@@ -75,7 +79,8 @@ class Store:
     def write(self, session: Session, seen: Record, change: Change) -> None:
         """Write a transition away from `seen`; raises Stale if the row has moved on."""
         values = change.record.changing()
-        values |= {'b_id': seen.id, 'b_generation': seen.generation, 'b_state': seen.state, 'updated_at': clock.now()}
+        values |= {'b_id': seen.id, 'b_generation': seen.generation, 'b_state': seen.state, 'b_event_count': seen.event_count}
+        values['updated_at'] = clock.now()
         if session.execute(self._update, values).rowcount != 1:  # type: ignore[attr-defined]
             raise Stale
         if change.events:
@@ -101,7 +106,7 @@ class Store:
         """Take the lease of an operation that nobody holds. `prepare` decides on the row as it is: the change to make (it is given
         lease, owner and generation here), or None to leave it alone. Returns the record as written."""
         seen = self.load(operation_id)
-        if seen is None or not seen.is_live or seen.waits_for is not None or not is_free(seen):
+        if seen is None or not seen.is_live or seen.waits_for is not None or not is_free(seen, owner):
             return None
         change = prepare(seen)
         if change is None:
@@ -154,7 +159,7 @@ class Store:
         if not dead:
             return 0
         statement = sa.update(t).where(t.c.lease_owner.in_(dead)).values(lease_owner=None, lease_until=None)
-        return int(self.db.transaction(lambda session: session.execute(statement).rowcount))  # type: ignore[attr-defined]
+        return int(self.db.transaction(lambda session: session.execute(statement).rowcount))
 
     def overdue(self, limit: int) -> list[str]:
         """Operations past their deadline that still run and that nobody holds."""
@@ -177,6 +182,12 @@ class Store:
         """Let an operation that pauses go on now; for operators and tests."""
         t = self.tables.operations
         statement = sa.update(t).where(t.c.id == operation_id, t.c.place.is_not(None)).values(run_at=clock.now())
+        self.db.transaction(lambda session: session.execute(statement))
+
+    def flag(self, operation_id: str) -> None:
+        """Ask for an operator's attention; leaves everything else alone."""
+        t = self.tables.operations
+        statement = sa.update(t).where(t.c.id == operation_id, t.c.place.is_not(None)).values(attention=True)
         self.db.transaction(lambda session: session.execute(statement))
 
     def waiting_for(self, session: Session, operation_id: str) -> list[Record]:
@@ -224,8 +235,8 @@ class Store:
         return self.db.transaction(body)
 
 
-def is_free(record: Record) -> bool:
-    """Whether nobody holds the operation."""
-    if record.lease_owner is None or record.lease_until is None:
+def is_free(record: Record, owner: str | None = None) -> bool:
+    """Whether nobody holds the operation but perhaps `owner`, who asks and does not know of it."""
+    if record.lease_owner is None or record.lease_until is None or record.lease_owner == owner:
         return True
     return record.lease_until < clock.now() or lease.is_dead(record.lease_owner)

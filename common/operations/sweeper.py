@@ -63,11 +63,11 @@ def _overdue(definition: Operation, change: Change) -> list[Callable[[Session], 
         record.attention = True
         change.note(step, 'do', 'retried', {'code': error.code, 'message': error.message})
         return []
-    begun = record.generation > 0
-    plan.fail(change, step, error)
-    if not begun:
+    plan.leave_unbegun(record)
+    if record.generation == 0:
         record.position = -1
         record.waits_for = None
+    plan.fail(change, step, error)
     following = plan.settle(definition, change)
     record.place = following.place or (SERVICE if following.action == 'end' else record.place)
     record.generation += 1

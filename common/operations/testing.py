@@ -18,138 +18,22 @@ import os
 import pathlib
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from common import clock
 from common.errors import InvalidInput
-from common.operations import lease
 from common.operations.definition import Operation, Step
-from common.operations.drive import Drive
-from common.operations.record import DONE, FAILED, SUPERSEDED, Record
+from common.operations.record import DONE, FAILED, SUPERSEDED
 from common.operations.runner import Runner
-from common.operations.service import Operations
 from common.operations.store import NoHooks
+from common.operations.trial import Killed, Make, Points, Trial, drive, fresh, replace_steps, smooth
 
-TURNS = 2000
 INJECTED = 'broken on purpose'
-
-
-def _nothing() -> None:
-    return None
-
-
-@dataclasses.dataclass
-class Trial:
-    """A world with one operation to try.
-
-    `worlds`: what steps see as `run.world`, by location. `start()`: starts the operation, returns its id. `delete()`: starts the
-    operation that supersedes it, returns its id (None: there is none). `inventory()`: what exists, comparable with `==`.
-    """
-
-    ops: Operations
-    worlds: Mapping[str, Any]
-    start: Callable[[], str]
-    inventory: Callable[[], Any]
-    delete: Callable[[], str] | None = None
-    close: Callable[[], Any] = _nothing
-
-
-Make = Callable[[pathlib.Path], Trial]
-
-
-class Killed(BaseException):
-    """The death of the process, played inside of one process."""
-
-
-class _Points(NoHooks):
-    """Counts the records of an operation, and strikes at one of them."""
-
-    def __init__(self, strike_at: int | None = None, strike: Callable[[], Any] = _nothing) -> None:
-        self.seen: list[str] = []
-        self._strike_at = strike_at
-        self._strike = strike
-
-    def record(self, when: str, what: str, record: Record) -> None:
-        self.seen.append(f'{when} {what}')
-        if len(self.seen) - 1 == self._strike_at:
-            self._strike()
-
-
-def drive(trial: Trial, operation_id: str) -> Record:
-    """Carry the operation (and what it waits for) to its end in this thread, one place at a time and without waiting for pauses."""
-    ops = trial.ops
-    owner = lease.new_owner()
-    try:
-        for _ in range(TURNS):
-            record = ops.store.load(operation_id)
-            assert record is not None, f'operation {operation_id} is gone'
-            if not record.is_live:
-                return record
-            _turn(trial, owner, record)
-        raise AssertionError(f'{record.kind} is still {record.state} at step {record.position} after {TURNS} turns: {record}')
-    finally:
-        lease.retire(owner)
-
-
-def _turn(trial: Trial, owner: str, record: Record) -> None:
-    ops = trial.ops
-    while record.waits_for is not None:
-        waited = ops.store.load(record.waits_for)
-        assert waited is not None
-        record = waited
-    ops.store.bury()
-    if record.run_at > clock.now():
-        ops.store.hurry(record.id)
-    place = str(record.place)
-    assert place in trial.worlds, f'{record.kind} wants to run at {place}, where there is no world'
-    hand = Drive(ops, owner, {place: trial.worlds[place]}, lambda: False, lambda *_: None)
-    if hand.claim(record.id):
-        hand.go()
-
-
-def _fresh(make: Make, directory: pathlib.Path, name: str) -> Trial:
-    folder = directory / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return make(folder)
-
-
-def _definition(trial: Trial, operation_id: str) -> Operation:
-    record = trial.ops.store.load(operation_id)
-    definition = trial.ops.definition(record) if record is not None else None
-    assert definition is not None
-    return definition
-
-
-def _replace_steps(trial: Trial, definition: Operation, change: Callable[[Step], Step]) -> None:
-    trial.ops.override(dataclasses.replace(definition, steps=[change(step) for step in definition.steps]))
-
-
-def _skipped(trial: Trial, operation_id: str) -> set[str]:
-    with trial.ops.db.read() as session:
-        return {event.step for event in trial.ops.events(session, operation_id) if event.event == 'skipped'}
-
-
-def smooth(make: Make, directory: pathlib.Path) -> tuple[Any, Operation, list[str], list[str]]:
-    """The operation without any trouble: (inventory after, definition, steps that were not skipped, records in order)."""
-    trial = _fresh(make, directory, 'smooth')
-    try:
-        operation_id = trial.start()
-        points = _Points()
-        trial.ops.store.hooks = points
-        record = drive(trial, operation_id)
-        assert record.state == DONE, f'{record.kind} without trouble ended {record.state}: {record.fault}'
-        definition = _definition(trial, operation_id)
-        skipped = _skipped(trial, operation_id)
-        return trial.inventory(), definition, [s.name for s in definition.steps if s.name not in skipped], points.seen
-    finally:
-        trial.close()
 
 
 def every_step_twice(make: Make, directory: pathlib.Path) -> list[str]:
     """Every `do` runs twice in a row, as after a crash before its record; the world is as after one. Returns the steps."""
-    expected, definition, steps, _ = smooth(make, directory)
+    expected, _, steps, _ = smooth(make, directory)
 
     def twice(step: Step) -> Step:
         do = step.do
@@ -162,10 +46,10 @@ def every_step_twice(make: Make, directory: pathlib.Path) -> list[str]:
 
         return dataclasses.replace(step, do=both)
 
-    trial = _fresh(make, directory, 'twice')
+    trial = fresh(make, directory, 'twice')
     try:
         operation_id = trial.start()
-        _replace_steps(trial, definition, twice)
+        replace_steps(trial, operation_id, twice)
         record = drive(trial, operation_id)
         assert record.state == DONE, f'{record.kind} with every step twice ended {record.state}: {record.fault}'
         assert trial.inventory() == expected, _unlike(expected, trial.inventory(), 'every step twice')
@@ -224,12 +108,12 @@ def fail_at_every_step(make: Make, directory: pathlib.Path) -> list[str]:
     stubborn = definition.never_gives_up
     for name in steps:
         for when in ('before', 'after'):
-            trial = _fresh(make, directory, f'fail-{name}-{when}')
+            trial = fresh(make, directory, f'fail-{name}-{when}')
             try:
                 before = expected if stubborn else trial.inventory()
                 change, struck = _breaking(definition, name, when, lambda: InvalidInput(INJECTED), stubborn)
                 operation_id = trial.start()
-                _replace_steps(trial, definition, change)
+                replace_steps(trial, operation_id, change)
                 record = drive(trial, operation_id)
                 assert struck, f'step {name} was never reached'
                 if stubborn:
@@ -265,11 +149,11 @@ def undo_twice(make: Make, directory: pathlib.Path) -> list[str]:
 
         return breaking(dataclasses.replace(step, undo=both))
 
-    trial = _fresh(make, directory, 'undo-twice')
+    trial = fresh(make, directory, 'undo-twice')
     try:
         before = trial.inventory()
         operation_id = trial.start()
-        _replace_steps(trial, definition, twice)
+        replace_steps(trial, operation_id, twice)
         record = drive(trial, operation_id)
         assert struck and record.state == FAILED, f'ended {record.state}'
         assert trial.inventory() == before, _unlike(before, trial.inventory(), 'every undo twice')
@@ -283,7 +167,7 @@ def undo_twice(make: Make, directory: pathlib.Path) -> list[str]:
 def lose_every_message(make: Make, directory: pathlib.Path, timeout: float = 60.0) -> None:
     """No bell ever rings; the sweepers of real runners bring the operation to its end."""
     expected, _, _, _ = smooth(make, directory)
-    trial = _fresh(make, directory, 'deaf')
+    trial = fresh(make, directory, 'deaf')
     trial.ops.bell = _Deaf()
     runners = [Runner(trial.ops, at=location, world=world, workers=1, sweep_every=0.05) for location, world in trial.worlds.items()]
     try:
@@ -305,18 +189,18 @@ class _Deaf:
 
 def delete_at_every_step(make: Make, directory: pathlib.Path) -> list[str]:
     """A delete comes at each step, before and after its effect: it wins, and the world is as it was before. Returns the steps."""
-    _, definition, steps, _ = smooth(make, directory)
+    _, _, steps, _ = smooth(make, directory)
     for name in steps:
         for when in ('before', 'after'):
-            trial = _fresh(make, directory, f'delete-{name}-{when}')
+            trial = fresh(make, directory, f'delete-{name}-{when}')
             try:
-                _delete_at(trial, definition, name, when)
+                _delete_at(trial, name, when)
             finally:
                 trial.close()
     return steps
 
 
-def _delete_at(trial: Trial, definition: Operation, name: str, when: str) -> None:
+def _delete_at(trial: Trial, name: str, when: str) -> None:
     assert trial.delete is not None, 'the trial has no delete'
     delete = trial.delete
     before = trial.inventory()
@@ -336,7 +220,7 @@ def _delete_at(trial: Trial, definition: Operation, name: str, when: str) -> Non
         return dataclasses.replace(step, do=interrupted)
 
     operation_id = trial.start()
-    _replace_steps(trial, definition, change)
+    replace_steps(trial, operation_id, change)
     record = drive(trial, operation_id)
     assert deletes, f'step {name} was never reached'
     assert record.state == SUPERSEDED, f'a delete {when} {name}: the operation ended {record.state}'
@@ -373,7 +257,7 @@ def _in_doomed_child(make: Make, folder: pathlib.Path, index: int, point: str) -
         try:
             trial = make(folder)
             operation_id = trial.start()
-            trial.ops.store.hooks = _Points(index, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            trial.ops.store.hooks = Points(index, lambda: os.kill(os.getpid(), signal.SIGKILL))
             drive(trial, operation_id)
         finally:
             os._exit(70)
@@ -386,10 +270,10 @@ def crash_in_process_at_every_record(make: Make, directory: pathlib.Path) -> lis
     """The same for worlds that live in memory: the runner vanishes around every record, another one goes on. Returns the points."""
     expected, _, _, points = smooth(make, directory)
     for index, point in enumerate(points):
-        trial = _fresh(make, directory, f'vanish-{index}')
+        trial = fresh(make, directory, f'vanish-{index}')
         try:
             operation_id = trial.start()
-            trial.ops.store.hooks = _Points(index, _vanish)
+            trial.ops.store.hooks = Points(index, _vanish)
             try:
                 drive(trial, operation_id)
             except Killed:
@@ -424,7 +308,7 @@ def check_all(make: Make, directory: pathlib.Path, *, real_crashes: bool = True)
     crash_in_process_at_every_record(make, directory)
     if real_crashes:
         crash_before_and_after_every_record(make, directory)
-    trial = _fresh(make, directory, 'has-delete')
+    trial = fresh(make, directory, 'has-delete')
     has_delete = trial.delete is not None
     trial.close()
     if has_delete:

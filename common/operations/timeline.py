@@ -158,7 +158,7 @@ class Timeline:
         wanted = sorted(globals_)
         if not wanted:
             return []
-        condition = t.c.global_request_id.in_(wanted)
+        condition: Any = t.c.global_request_id.in_(wanted)
         if request:
             condition = sa.or_(condition, t.c.request_id == request)
         query = sa.select(t).where(condition)

@@ -143,6 +143,8 @@ class RestClient:
         if self._ctx is not None:
             sent['X-OpenStack-Request-ID'] = self._ctx.global_request_id
             timeout = self._left(timeout)
+            if self._ctx.deadline is not None:
+                sent['X-Pileus-Deadline'] = f'{timeout:.3f}'
         for attempt in (1, 2):
             token = self._token if isinstance(self._token, str) else self._token.get()
             answer = self._transport.send(method, self._url + path, {**sent, 'X-Auth-Token': token}, data, timeout)

@@ -1,117 +1,267 @@
-"""The HTTP server under the APIs: cheroot, whose threads stream bodies both ways and which waits for idle connections in one selector."""
+"""The HTTP server under the APIs.
+
+A few threads wait together on one epoll for whichever connection has something to say; the one that is woken handles the
+request and waits again. Connections that are silent cost no thread, and a request costs no hand-over from one thread to
+another. Under eventlet each connection has a green thread instead.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import select
+import socket
+import sys
 import threading
 from typing import Any
 
+from common.clock import monotonic
 from common.errors import Unavailable
+from common.service import concurrency
+from common.service.http_answer import FileBody
+from common.service.http_connection import Connection
 
+__all__ = ['FileBody', 'HttpServer', 'listen']
 LOG = logging.getLogger(__name__)
-CHUNK = 1 << 20
-MOST_UNREAD = 64 << 20
+BACKLOG = 512
+MOST_CONNECTIONS = 2000
+IDLE_SECONDS = 75.0
+IO_SECONDS = 60.0
+_LOOK_EVERY = 5.0
 
 
-class FileBody:
-    """A file (or a part of one) as the body of an answer, read in large pieces.
-
-    :param left: bytes to give, None for all
-    """
-
-    def __init__(self, file: Any, left: int | None = None, chunk: int = CHUNK) -> None:
-        self._file, self._left, self._chunk = file, left, chunk
-
-    def __iter__(self) -> FileBody:
-        return self
-
-    def __next__(self) -> bytes:
-        size = self._chunk if self._left is None else min(self._chunk, self._left)
-        piece = self._file.read(size) if size else b''
-        if not piece:
-            raise StopIteration
-        if self._left is not None:
-            self._left -= len(piece)
-        return piece
-
-    def close(self) -> None:
-        """Called by the server at the end, however it came."""
-        self._file.close()
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket. `shared`: other processes may listen on the port too. Raises Unavailable when it is taken."""
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise Unavailable(f'Port {port} of {host} cannot be listened on: {error.strerror}. Is something else using it? See: ss -ltnp') from error
+    sock.setblocking(False)
+    return sock
 
 
 class HttpServer:
     """One API on one port.
 
     :param application: a WSGI application
-    :param threads: requests at a time
+    :param threads: requests at a time; threads are made when they are first needed
     :param shared_port: let other processes listen on the port too; the kernel spreads connections (SO_REUSEPORT)
+    :param listener: a listening socket, instead of host and port
     """
 
-    def __init__(self, application: Any, host: str, port: int, *, threads: int = 10, shared_port: bool = False) -> None:
-        from cheroot import wsgi
-
-        self._server = wsgi.Server(
-            (host, port), application, numthreads=threads, server_name='pileus', request_queue_size=256, timeout=75, shutdown_timeout=10,
-            reuse_port=shared_port,
-        )  # fmt: skip
-        self._server.ConnectionClass = _connection_class()
-        self._server.max_request_body_size = 0
-        self._server.keep_alive_conn_limit = 500
-        self._server.error_log = _log_error
-        self._thread: threading.Thread | None = None
-        self.host, self.port = host, port
+    def __init__(
+        self, application: Any, host: str, port: int, *, threads: int = 10, shared_port: bool = False, listener: socket.socket | None = None
+    ) -> None:
+        self.host, self.port, self.stopping = host, port, False
+        self._app, self._most_threads, self._shared = application, threads, shared_port
+        self._listener = listener
+        self._connections: dict[int, Connection] = {}
+        self._lock = threading.Lock()
+        self._threads = self._idle = 0
+        self._quiet = threading.Condition(self._lock)
+        self._looked = monotonic()
+        self._base: dict[str, Any] = {}
+        self._epoll: Any = None
+        self._bell: tuple[int, int] | None = None
 
     def start(self) -> None:
-        """Listen and serve on threads. Raises Unavailable when the port is taken."""
+        """Listen and serve. Raises Unavailable when the port is taken."""
+        if self._listener is None:
+            self._listener = listen(self.host, self.port, shared=self._shared)
+        self.port = self._listener.getsockname()[1]
+        self._base = {
+            'SCRIPT_NAME': '',
+            'SERVER_NAME': self.host,
+            'SERVER_PORT': str(self.port),
+            'SERVER_SOFTWARE': 'pileus',
+            'wsgi.version': (1, 0),
+            'wsgi.url_scheme': 'http',
+            'wsgi.errors': sys.stderr,
+            'wsgi.multithread': True,
+            'wsgi.multiprocess': self._shared,
+            'wsgi.run_once': False,
+            'wsgi.file_wrapper': FileBody,
+        }
+        if concurrency.is_green():
+            threading.Thread(target=self._accept_green, name=f'http-{self.port}', daemon=True).start()
+            return
+        self._epoll = select.epoll()
+        self._epoll.register(self._listener.fileno(), select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._bell = os.pipe()
+        self._epoll.register(self._bell[0], select.EPOLLIN)
+        with self._lock:
+            self._grow()
+
+    # -- threads
+
+    def _grow(self) -> None:
+        """One more thread, unless one is free. Holds the lock."""
+        if self._idle == 0 and self._threads < self._most_threads and not self._bell_rung():
+            self._threads += 1
+            self._idle += 1
+            threading.Thread(target=self._work, name=f'http-{self.port}', daemon=True).start()
+
+    def _bell_rung(self) -> bool:
+        return self.stopping and not self._connections
+
+    def _work(self) -> None:
+        listener = self._listener.fileno() if self._listener is not None else -1
+        bell = self._bell[0] if self._bell else -1
+        while True:
+            ready = self._epoll.poll(_LOOK_EVERY, 1)
+            if not ready:
+                self._close_idle()
+                continue
+            descriptor = ready[0][0]
+            if descriptor == bell:
+                with self._lock:
+                    self._threads -= 1
+                    self._idle -= 1
+                    self._quiet.notify_all()
+                return
+            if descriptor == listener:
+                self._accept()
+                continue
+            self._attend(descriptor)
+
+    def _attend(self, descriptor: int) -> None:
+        with self._lock:
+            connection = self._connections.get(descriptor)
+            if connection is None or connection.busy or connection.closed:
+                return
+            connection.busy = True
+            self._idle -= 1
+            self._grow()
+        keep = False
         try:
-            self._server.prepare()
-        except OSError as error:
-            raise Unavailable(f'Port {self.port} of {self.host} cannot be listened on: {error}. Is something else using it?') from error
-        self.port = self._server.bind_addr[1]
-        self._thread = threading.Thread(target=self._server.serve, name=f'http-{self.port}', daemon=True)
-        self._thread.start()
+            keep = connection.serve(self)
+        except Exception:
+            LOG.exception('a connection failed')
+        with self._lock:
+            self._idle += 1
+            connection.busy = False
+            if keep and not self.stopping:
+                connection.since = monotonic()
+                self._epoll.modify(descriptor, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT)
+                return
+            self._forget(connection)
 
-    def stop(self) -> None:
-        """Take no new requests and let those in hand end for up to 10 seconds."""
-        self._server.stop()
+    def _accept(self) -> None:
+        for _ in range(16):
+            listener = self._listener
+            try:
+                sock, peer = listener.accept() if listener is not None else (None, None)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if not self.stopping:
+                    LOG.warning('a connection to port %d could not be taken: %s', self.port, error)
+                    threading.Event().wait(0.05)  # out of descriptors: the connection stays in the queue, and we must not spin
+                return
+            if sock is None:
+                return
+            self._adopt(sock, peer)
 
+    def _adopt(self, sock: socket.socket, peer: Any) -> None:
+        try:
+            connection = Connection(sock, peer, self._app, self._base, IO_SECONDS)
+        except OSError:
+            sock.close()
+            return
+        with self._lock:
+            if len(self._connections) >= MOST_CONNECTIONS:
+                idle = [one for one in self._connections.values() if not one.busy]
+                if idle:
+                    self._forget(min(idle, key=lambda one: one.since))
+            self._connections[connection.fd] = connection
+            self._epoll.register(connection.fd, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLONESHOT)
 
-def _connection_class() -> Any:
-    """Connections that survive a body nobody read: cheroot reads the rest of it into memory at once, or, of a chunked one, takes
-    it for the next request. After a chunked body the connection ends: what cheroot lets pass there is not strict enough to trust
-    what follows."""
-    from cheroot.server import HTTPConnection, HTTPRequest
+    def _forget(self, connection: Connection) -> None:
+        """Close. Holds the lock."""
+        self._connections.pop(connection.fd, None)
+        if self._epoll is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._epoll.unregister(connection.fd)
+        connection.close()
+        self._quiet.notify_all()
 
-    class Request(HTTPRequest):
-        def send_headers(self) -> None:
-            if not self.close_connection and (not read_away(self.rfile) or self.chunked_read):
-                self.close_connection = True
-            super().send_headers()
+    def _close_idle(self) -> None:
+        now = monotonic()
+        with self._lock:
+            if now - self._looked < _LOOK_EVERY:
+                return
+            self._looked = now
+            for connection in list(self._connections.values()):
+                if not connection.busy and now - connection.since > IDLE_SECONDS:
+                    self._forget(connection)
 
-    class Connection(HTTPConnection):
-        RequestHandlerClass = Request
+    # -- green threads
 
-    return Connection
+    def _accept_green(self) -> None:
+        listener = self._listener
+        if listener is None:
+            return
+        listener.settimeout(1.0)
+        while not self.stopping:
+            try:
+                sock, peer = listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            threading.Thread(target=self._serve_green, args=(sock, peer), daemon=True).start()
 
+    def _serve_green(self, sock: socket.socket, peer: Any) -> None:
+        connection = Connection(sock, peer, self._app, self._base, IDLE_SECONDS)
+        with self._lock:
+            self._connections[connection.fd] = connection
+        try:
+            while not self.stopping and connection.serve(self, wait=True):
+                continue
+        finally:
+            with self._lock:
+                self._forget(connection)
 
-def read_away(body: Any, most: int = MOST_UNREAD) -> bool:
-    """Read the rest of a body in pieces and forget it. False where it is longer than `most` bytes, or broken."""
-    known = getattr(body, 'remaining', None)
-    if known is None and not hasattr(body, 'maxlen'):
-        return True
-    left = most
-    try:
-        while known is None or getattr(body, 'remaining', 0) > 0:
-            piece = body.read(1 << 16)
-            if not piece:
-                return known is None
-            left -= len(piece)
-            if left < 0:
-                return False
-    except (OSError, ValueError):
-        return False
-    return True
+    # -- the end
 
+    def close_listener(self) -> None:
+        """Take no new connections; answers from now on are the last ones of their connections."""
+        self.stopping = True
+        with self._lock:
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                if self._epoll is not None:
+                    with contextlib.suppress(OSError, ValueError):
+                        self._epoll.unregister(listener.fileno())
+                listener.close()
+            for connection in list(self._connections.values()):
+                if not connection.busy:
+                    self._forget(connection)
 
-def _log_error(message: str = '', level: int = 20, traceback: bool = False) -> None:
-    LOG.log(level, '%s', message, exc_info=traceback)
+    def stop(self, drain: float = 10.0) -> None:
+        """Take no new requests and let those in hand end for up to `drain` seconds."""
+        self.close_listener()
+        end = monotonic() + drain
+        with self._lock:
+            while any(connection.busy for connection in self._connections.values()) and monotonic() < end:
+                self._quiet.wait(max(0.0, end - monotonic()))
+            for connection in list(self._connections.values()):
+                self._forget(connection)
+            if self._bell is None:
+                return
+            os.write(self._bell[1], b'.')
+            while self._threads and monotonic() < end + 1.0:
+                self._quiet.wait(0.2)
+            if not self._threads:
+                self._epoll.close()
+                os.close(self._bell[0])
+            os.close(self._bell[1])
+            self._bell = None

@@ -140,7 +140,8 @@ class Claims:
         for name in ('project_name', 'user_name'):
             if len(claims.pack()) <= size:
                 break
-            claims = dataclasses.replace(claims, **{name: None})
+            shorter: dict[str, Any] = {name: None}
+            claims = dataclasses.replace(claims, **shorter)
         return claims
 
 

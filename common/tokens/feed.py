@@ -31,7 +31,13 @@ class RevocationFeed:
     """
 
     def __init__(
-        self, revocations: Revocations, fetch: Callable[[int], dict[str, Any]], *, slow: float = 5.0, fast: float = 1.0, fast_for: float = 60.0
+        self,
+        revocations: Revocations,
+        fetch: Callable[[int], dict[str, Any]],
+        *,
+        slow: float = 5.0,
+        fast: float = 1.0,
+        fast_for: float = 60.0,
     ) -> None:
         self._revocations = revocations
         self._fetch = fetch

@@ -13,7 +13,7 @@ from compute.db.models import Server, ServerVolume
 
 COLUMNS = Server.__table__.columns
 # The columns that lists show; user data, keys and requests stay out of them.
-_HEAVY = {'public_key', 'requested'}
+_HEAVY = {'public_key', 'user_data'}
 LISTED = [column for column in COLUMNS if column.name not in _HEAVY]
 SORTABLE = {
     name: COLUMNS[name]

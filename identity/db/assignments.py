@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, delete, insert, or_, select
 from sqlalchemy.orm import Session
 
 from identity.db.models import NO_DOMAIN, Assignment, GroupMember, ImpliedRole, Project, Role
+from identity.db.retry import insert_once
 from identity.records import RoleRef
 
 SYSTEM = 'system'
+_A, _P = Assignment.__table__.c, Project.__table__.c
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,16 +34,38 @@ def _grant(row: Assignment) -> Grant:
     return Grant(row.role_id, row.actor_kind, row.actor_id, row.target_kind, row.target_id, row.inherited)
 
 
-def held_by(user_id: str, group_ids: Sequence[str] | None) -> ColumnElement[bool]:
-    """Condition: the assignment is the user's, or that of one of the user's groups.
-
-    :param group_ids: the groups; None: those of the SQL backend, looked up in the same query
-    """
-    groups: Any = group_ids if group_ids is not None else select(GroupMember.group_id).where(GroupMember.user_id == user_id)
+def _held_by(user: Any, groups: Any) -> ColumnElement[bool]:
+    """Condition: the assignment is the user's, or that of one of the groups (a list, or a query for their ids)."""
     return or_(
-        and_(Assignment.actor_kind == 'user', Assignment.actor_id == user_id),
-        and_(Assignment.actor_kind == 'group', Assignment.actor_id.in_(groups)),
+        and_(_A.actor_kind == 'user', _A.actor_id == user),
+        and_(_A.actor_kind == 'group', _A.actor_id.in_(groups)),
     )
+
+
+def _groups_in_sql(user: Any) -> Any:
+    members = GroupMember.__table__.c
+    return select(members.group_id).where(members.user_id == user)
+
+
+def _effective(target_kind: str, in_sql: bool) -> Select[Any]:
+    """The query behind `effective_roles`, made once for each kind of target: building it takes longer than running it."""
+    user, target = bindparam('user_id', type_=String), bindparam('target_id', type_=String)
+    groups = _groups_in_sql(user) if in_sql else bindparam('group_ids', expanding=True)
+    here = and_(_A.target_kind == target_kind, _A.target_id == target, _A.inherited.is_(False))
+    if target_kind == 'project':
+        above = select(_P.id, _P.parent_id).where(_P.id == target).cte('above', recursive=True)
+        above = above.union_all(select(_P.id, _P.parent_id).join_from(Project.__table__, above, _P.id == above.c.parent_id))
+        here = or_(here, and_(_A.inherited.is_(True), _A.target_id.in_(select(above.c.id).where(above.c.id != target))))
+    rules, roles = ImpliedRole.__table__.c, Role.__table__.c
+    held = select(_A.role_id).where(_held_by(user, groups), here).cte('held', recursive=True)
+    held = held.union(select(rules.implied_role_id).join_from(ImpliedRole.__table__, held, rules.prior_role_id == held.c.role_id))
+    query = select(roles.id, roles.name).join_from(Role.__table__, held, held.c.role_id == roles.id)
+    return query.where(roles.domain_id == NO_DOMAIN).order_by(roles.name)
+
+
+@functools.cache
+def _effective_query(target_kind: str, in_sql: bool) -> Select[Any]:
+    return _effective(target_kind, in_sql)
 
 
 def effective_roles(
@@ -49,23 +74,24 @@ def effective_roles(
     """The roles that a user has on a target, direct, by group, inherited from above and implied, in one query.
 
     Roles that belong to a domain are followed but not in the answer.
+
+    :param group_ids: the user's groups; None: those of the SQL backend, looked up in the same query
     """
-    here = and_(Assignment.target_kind == target_kind, Assignment.target_id == target_id, Assignment.inherited.is_(False))
-    if target_kind == 'project':
-        above = select(Project.id, Project.parent_id).where(Project.id == target_id).cte('above', recursive=True)
-        above = above.union_all(select(Project.id, Project.parent_id).join(above, Project.id == above.c.parent_id))
-        from_above = and_(Assignment.inherited.is_(True), Assignment.target_id.in_(select(above.c.id).where(above.c.id != target_id)))
-        here = or_(here, from_above)
-    held = select(Assignment.role_id).where(held_by(user_id, group_ids), here).cte('held', recursive=True)
-    held = held.union(select(ImpliedRole.implied_role_id).join(held, ImpliedRole.prior_role_id == held.c.role_id))
-    query = select(Role.id, Role.name).join(held, held.c.role_id == Role.id).where(Role.domain_id == NO_DOMAIN).order_by(Role.name)
-    return [RoleRef(*row) for row in session.execute(query)]
+    values: dict[str, Any] = {'user_id': user_id, 'target_id': target_id}
+    if group_ids is not None:
+        values['group_ids'] = list(group_ids)
+    rows = session.execute(_effective_query(target_kind, group_ids is None), values)
+    return [RoleRef(*row) for row in rows]
 
 
 def scopes(session: Session, user_id: str, group_ids: Sequence[str] | None = None) -> tuple[set[str], set[str], bool]:
     """Where a user has any role: ids of projects, ids of domains, and whether on the system."""
-    query = select(Assignment.target_kind, Assignment.target_id, Assignment.inherited).where(held_by(user_id, group_ids)).distinct()
-    projects, domains, inherited, system = set(), set(), set(), False
+    groups = _groups_in_sql(user_id) if group_ids is None else group_ids
+    query = select(_A.target_kind, _A.target_id, _A.inherited).where(_held_by(user_id, groups)).distinct()
+    projects: set[str] = set()
+    domains: set[str] = set()
+    inherited: set[str] = set()
+    system = False
     for kind, target_id, is_inherited in session.execute(query):
         if is_inherited:
             inherited.add(target_id)
@@ -91,10 +117,7 @@ def _primary_key(grant: Grant) -> tuple[Any, ...]:
 
 def add(session: Session, grant: Grant) -> bool:
     """Write an assignment; False when it was there already."""
-    if exists(session, grant):
-        return False
-    session.execute(insert(Assignment).values(dataclasses.asdict(grant)))
-    return True
+    return not exists(session, grant) and insert_once(session, insert(Assignment).values(dataclasses.asdict(grant)))
 
 
 def remove(session: Session, grant: Grant) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from identity.db.filters import narrowed
 from identity.db.models import Endpoint, Region, Service
+from identity.db.retry import insert_once
 
 REGION_FILTERS = {'id': Region.id, 'parent_region_id': Region.parent_region_id}
 SERVICE_FILTERS = {'id': Service.id, 'type': Service.type, 'name': Service.name, 'enabled': Service.enabled}
@@ -60,3 +61,9 @@ def enabled_endpoints(session: Session) -> list[Any]:
         .order_by(Service.type, Service.id, Endpoint.interface, Endpoint.id)
     )
     return list(session.execute(query))
+
+
+def ensure_region(session: Session, region_id: str) -> None:
+    """Make the region when there is none of this id."""
+    if session.get(Region, region_id) is None:
+        insert_once(session, insert(Region).values(id=region_id, description='', extra={}))

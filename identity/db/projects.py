@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, delete, insert, or_, select
+from sqlalchemy.orm import Session
 
 from identity.db.filters import narrowed
 from identity.db.models import NO_DOMAIN, Project, ProjectTag
@@ -20,12 +20,17 @@ PROJECT_FILTERS = {
     'parent_id': Project.parent_id,
     'is_domain': Project.is_domain,
 }
-_DOMAIN = aliased(Project, name='of_domain')
-_REF = (Project.id, Project.name, Project.enabled, Project.is_domain, _DOMAIN.id, _DOMAIN.name, _DOMAIN.enabled)
-
-
-def _refs() -> Select[Any]:
-    return select(*_REF).outerjoin(_DOMAIN, _DOMAIN.id == Project.domain_id)
+# The queries of every login are made once: building one takes longer than running it.
+_OF_DOMAIN = Project.__table__.alias('of_domain')
+_P, _D = Project.__table__.c, _OF_DOMAIN.c
+_REFS = select(_P.id, _P.name, _P.enabled, _P.is_domain, _D.id, _D.name, _D.enabled).outerjoin_from(
+    Project.__table__, _OF_DOMAIN, _D.id == _P.domain_id
+)
+_REF_BY_ID = _REFS.where(_P.id == bindparam('id'))
+_REF_BY_NAME = _REFS.where(_P.domain_id == bindparam('domain_id'), _P.name == bindparam('name'))
+_DOMAINS = select(_P.id, _P.name, _P.enabled).where(_P.is_domain.is_(True))
+_DOMAIN_BY_ID = _DOMAINS.where(_P.id == bindparam('id'))
+_DOMAIN_BY_NAME = _DOMAINS.where(_P.domain_id == NO_DOMAIN, _P.name == bindparam('name'))
 
 
 def _ref(row: Any) -> ProjectRef:
@@ -36,26 +41,25 @@ def _ref(row: Any) -> ProjectRef:
 
 def project_ref(session: Session, project_id: str) -> ProjectRef | None:
     """A project (or domain) with its domain, or None."""
-    row = session.execute(_refs().where(Project.id == project_id)).one_or_none()
+    row = session.execute(_REF_BY_ID, {'id': project_id}).one_or_none()
     return _ref(row) if row else None
 
 
 def find_project_ref(session: Session, name: str, domain_id: str) -> ProjectRef | None:
     """The project of this name in the domain."""
-    row = session.execute(_refs().where(Project.domain_id == domain_id, Project.name == name)).one_or_none()
+    row = session.execute(_REF_BY_NAME, {'domain_id': domain_id, 'name': name}).one_or_none()
     return _ref(row) if row else None
 
 
 def project_refs(session: Session, ids: Sequence[str]) -> dict[str, ProjectRef]:
     """Several projects or domains by id."""
-    return {row[0]: _ref(row) for row in session.execute(_refs().where(Project.id.in_(ids)))} if ids else {}
+    return {row[0]: _ref(row) for row in session.execute(_REFS.where(_P.id.in_(ids)))} if ids else {}
 
 
 def find_domain_ref(session: Session, *, id: str | None = None, name: str | None = None) -> DomainRef | None:
     """A domain by id or by name."""
-    query = select(Project.id, Project.name, Project.enabled).where(Project.is_domain.is_(True))
-    query = query.where(Project.id == id) if id is not None else query.where(Project.name == name, Project.domain_id == NO_DOMAIN)
-    row = session.execute(query).one_or_none()
+    query, values = (_DOMAIN_BY_ID, {'id': id}) if id is not None else (_DOMAIN_BY_NAME, {'name': name})
+    row = session.execute(query, values).one_or_none()
     return DomainRef(*row) if row else None
 
 
@@ -127,6 +131,17 @@ def descendants(session: Session, project_id: str) -> list[Project]:
             select(Project).join(tree, tree.c.id == Project.id).where(Project.id != project_id).order_by(Project.name, Project.id)
         )
     )
+
+
+def ids_below(session: Session, tops: Sequence[str]) -> dict[str, list[str]]:
+    """Project or domain id -> ids of all projects below it, for several at once."""
+    found: dict[str, list[str]] = {top: [] for top in tops}
+    if tops:
+        tree = select(_P.id.label('top'), _P.id).where(_P.id.in_(tops)).cte('below', recursive=True)
+        tree = tree.union_all(select(tree.c.top, _P.id).join_from(tree, Project.__table__, _P.parent_id == tree.c.id))
+        for top, project_id in session.execute(select(tree.c.top, tree.c.id).where(tree.c.id != tree.c.top).order_by(tree.c.id)):
+            found[top].append(project_id)
+    return found
 
 
 def has_children(session: Session, project_id: str) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from identity.db.filters import narrowed
 from identity.db.models import NO_DOMAIN, Assignment, ImpliedRole, Role
+from identity.db.retry import insert_once
 
 ROLE_FILTERS = {'id': Role.id, 'name': Role.name, 'domain_id': Role.domain_id}
 
@@ -45,7 +46,7 @@ def implied_roles(session: Session, prior_role_id: str) -> list[Role]:
 def add_implication(session: Session, prior_role_id: str, implied_role_id: str) -> None:
     """Let one role imply another; nothing happens when it does already."""
     if session.get(ImpliedRole, (prior_role_id, implied_role_id)) is None:
-        session.execute(insert(ImpliedRole).values(prior_role_id=prior_role_id, implied_role_id=implied_role_id))
+        insert_once(session, insert(ImpliedRole).values(prior_role_id=prior_role_id, implied_role_id=implied_role_id))
 
 
 def remove_implication(session: Session, prior_role_id: str, implied_role_id: str) -> bool:

@@ -6,28 +6,36 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, insert, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from identity.db.filters import narrowed
 from identity.db.models import Group, GroupMember, Password, User
+from identity.db.retry import insert_once
 from identity.records import GroupRecord, UserRecord
 
-_LATEST = aliased(Password, name='latest')
-_USER_COLUMNS = (
-    User.id,
-    User.domain_id,
-    User.name,
-    User.enabled,
-    User.default_project_id,
-    User.options,
-    User.extra,
-    User.failed_logins,
-    User.failed_at,
-    Password.hash.label('password_hash'),
-    Password.created_at.label('password_created_at'),
-    Password.expires_at.label('password_expires_at'),
+_U, _W, _LATEST = User.__table__.c, Password.__table__.c, Password.__table__.alias('latest')
+# Users with the password in force. The queries of every login are made once: building one takes longer than running it.
+_USERS = select(
+    _U.id,
+    _U.domain_id,
+    _U.name,
+    _U.enabled,
+    _U.default_project_id,
+    _U.options,
+    _U.extra,
+    _U.failed_logins,
+    _U.failed_at,
+    _W.hash.label('password_hash'),
+    _W.created_at.label('password_created_at'),
+    _W.expires_at.label('password_expires_at'),
+).outerjoin_from(
+    User.__table__,
+    Password.__table__,
+    _W.id == select(func.max(_LATEST.c.id)).where(_LATEST.c.user_id == _U.id).scalar_subquery(),
 )
+_USER_BY_ID = _USERS.where(_U.id == bindparam('id'))
+_USER_BY_NAME = _USERS.where(_U.domain_id == bindparam('domain_id'), _U.name == bindparam('name'))
 _GROUP_COLUMNS = (Group.id, Group.domain_id, Group.name, Group.description, Group.extra)
 USER_FILTERS = {
     'id': User.id,
@@ -40,25 +48,19 @@ USER_FILTERS = {
 GROUP_FILTERS = {'id': Group.id, 'name': Group.name, 'domain_id': Group.domain_id}
 
 
-def users_query() -> Select[Any]:
-    """Users with the password in force."""
-    latest = select(func.max(_LATEST.id)).where(_LATEST.user_id == User.id).scalar_subquery()
-    return select(*_USER_COLUMNS).outerjoin(Password, Password.id == latest)
-
-
 def _user(row: Any) -> UserRecord:
     return UserRecord(**row._mapping)
 
 
 def get_user(session: Session, user_id: str) -> UserRecord | None:
     """One user, or None."""
-    row = session.execute(users_query().where(User.id == user_id)).one_or_none()
+    row = session.execute(_USER_BY_ID, {'id': user_id}).one_or_none()
     return _user(row) if row else None
 
 
 def find_user(session: Session, domain_id: str, name: str) -> UserRecord | None:
     """The user of this name in the domain, or None."""
-    row = session.execute(users_query().where(User.domain_id == domain_id, User.name == name)).one_or_none()
+    row = session.execute(_USER_BY_NAME, {'domain_id': domain_id, 'name': name}).one_or_none()
     return _user(row) if row else None
 
 
@@ -66,7 +68,7 @@ def list_users(
     session: Session, wanted: Mapping[str, Any], *, group_id: str | None = None, ids: Sequence[str] | None = None
 ) -> list[UserRecord]:
     """Users that fit the filters, by name; those of one group, or of a set of ids, if asked."""
-    query = narrowed(users_query(), USER_FILTERS, wanted).order_by(User.name, User.id)
+    query = narrowed(_USERS, USER_FILTERS, wanted).order_by(User.name, User.id)
     if group_id is not None:
         query = query.where(exists().where(GroupMember.user_id == User.id, GroupMember.group_id == group_id))
     if ids is not None:
@@ -168,7 +170,7 @@ def is_member(session: Session, user_id: str, group_id: str) -> bool:
 def add_member(session: Session, user_id: str, group_id: str) -> None:
     """Put a user into a group; nothing happens when already there."""
     if not is_member(session, user_id, group_id):
-        session.execute(insert(GroupMember).values(user_id=user_id, group_id=group_id))
+        insert_once(session, insert(GroupMember).values(user_id=user_id, group_id=group_id))
 
 
 def remove_member(session: Session, user_id: str, group_id: str) -> bool:
@@ -182,6 +184,10 @@ def group_ids_of(session: Session, user_id: str) -> list[str]:
     return list(session.scalars(select(GroupMember.group_id).where(GroupMember.user_id == user_id)))
 
 
-def member_ids(session: Session, group_ids: Sequence[str]) -> list[str]:
-    """Ids of the users in any of the groups."""
-    return list(session.scalars(select(GroupMember.user_id).where(GroupMember.group_id.in_(group_ids)).distinct()))
+def members(session: Session, group_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Group id -> ids of the users in it."""
+    found: dict[str, list[str]] = {}
+    query = select(GroupMember.group_id, GroupMember.user_id).where(GroupMember.group_id.in_(group_ids)).order_by(GroupMember.user_id)
+    for group_id, user_id in session.execute(query):
+        found.setdefault(group_id, []).append(user_id)
+    return found

@@ -63,8 +63,8 @@ class UserBackend(abc.ABC):
         """Ids of the groups that a user is in."""
 
     @abc.abstractmethod
-    def member_ids(self, session: Session, group_ids: Sequence[str]) -> list[str]:
-        """Ids of the users in any of the groups."""
+    def members(self, session: Session, group_ids: Sequence[str]) -> dict[str, list[str]]:
+        """Group id -> ids of the users in it; groups without users may be left out."""
 
     def group_filter(self, session: Session, user_id: str) -> list[str] | None:
         """The groups that count in a query on assignments; None where the query finds them by itself (SQL)."""

@@ -55,8 +55,8 @@ class SqlBackend(UserBackend):
     def group_ids_of(self, session: Session, user_id: str) -> list[str]:
         return rows.group_ids_of(session, user_id)
 
-    def member_ids(self, session: Session, group_ids: Sequence[str]) -> list[str]:
-        return rows.member_ids(session, group_ids)
+    def members(self, session: Session, group_ids: Sequence[str]) -> dict[str, list[str]]:
+        return rows.members(session, group_ids)
 
     def group_filter(self, session: Session, user_id: str) -> list[str] | None:
         return None

@@ -20,14 +20,13 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
         raise Unauthorized()
     with service.read() as session:
         user, domain = _find(service, session, wanted)
-    known = user is not None and domain is not None
-    if known and service.rules.locked_out(user):
+    if user is None or domain is None:
+        service.hasher.check(given, None)
+        raise Unauthorized(admin_detail='no such user')
+    if service.rules.locked_out(user):
         service.hasher.check(given, None)
         raise Unauthorized(admin_detail=f'user {user.id} is locked out')
-    good = service.users.check_password(user, given) if known else service.hasher.check(given, None)
-    if not known:
-        raise Unauthorized(admin_detail='no such user')
-    if not good:
+    if not service.users.check_password(user, given):
         if service.rules.counts_failures:
             with service.db.write() as session:
                 service.rules.after_failure(session, user)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Callable
-from pathlib import Path
 
-from common import clock
 from common.errors import PileusError
-from network.apply import ipsets, links, names, namespaces, sysctl
+from network.apply import ipsets, links, namespaces, processes, sysctl
 from network.apply.filtering import FAMILIES
 from network.apply.host import Host
 from network.apply.tables import Loader
@@ -47,40 +43,20 @@ def _attempt(host: Host, action: Callable[[], object]) -> None:
 def _end_dhcp_servers(host: Host) -> None:
     """End every dnsmasq that runs on our files, in whatever namespace it is."""
     mark = f'--conf-file={host.state_dir}/dhcp/'.encode()
-    found = []
-    for entry in Path('/proc').iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            words = (entry / 'cmdline').read_bytes().split(b'\0')
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-        if any(word.startswith(mark) for word in words):
-            found.append(int(entry.name))
-    _end(host, found)
+    _end(host, [p for p in processes.everyone() if any(word.startswith(mark) for word in processes.command_line(p))])
 
 
 def _end_namespace(host: Host, namespace: str) -> None:
     inode = namespaces.identity(host, namespace)
     if inode is not None:
-        _end(host, namespaces.processes(inode))
+        _end(host, [p for p in processes.everyone() if processes.namespace_of(p) == inode])
     namespaces.delete(host, namespace)
 
 
-def _end(host: Host, processes: list[int]) -> None:
-    for process in processes:
+def _end(host: Host, found: list[int]) -> None:
+    for process in found:
         host.note(f'ended process {process}')
-    give_up = clock.monotonic() + 5
-    number = signal.SIGTERM
-    while processes:
-        for process in list(processes):
-            try:
-                os.kill(process, number)
-            except ProcessLookupError:
-                processes.remove(process)
-        if clock.monotonic() > give_up:
-            number = signal.SIGKILL
-        clock.sleep(0.02)
+    processes.end(found)
 
 
 def _delete_devices(host: Host) -> None:

@@ -18,14 +18,10 @@ import socket
 import struct
 from pathlib import Path
 
-from common import clock
-from common.errors import Transient
-from network.apply import names, namespaces
+from network.apply import names, namespaces, processes
 from network.apply.dhcp_files import DhcpFiles, DhcpOptions
 from network.apply.host import Host
 from network.desired.model import Dhcp
-
-STOP_SECONDS = 5.0
 
 
 def folder(host: Host, network_id: str) -> Path:
@@ -60,7 +56,7 @@ def ensure(host: Host, dhcp: Dhcp, files: DhcpFiles) -> None:
     for name, content in (('hosts', files.hosts), ('options', files.options), ('names', files.names)):
         host.write(place / name, content)
     running = find(host, dhcp.network_id)
-    if running and (changed or _namespace_of(running) != namespaces.identity(host, namespace)):
+    if running and (changed or processes.namespace_of(running) != namespaces.identity(host, namespace)):
         stop(host, dhcp.network_id)
         running = None
     # What the server has read is written down after it did, so that a crash in between is made up for.
@@ -97,37 +93,17 @@ def find(host: Host, network_id: str) -> int | None:
     place = folder(host, network_id)
     try:
         process = int((place / 'pid').read_text())
-        command = Path(f'/proc/{process}/cmdline').read_bytes().split(b'\0')
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
-    return process if f'--conf-file={place}/configuration'.encode() in command else None
-
-
-def _namespace_of(process: int) -> int | None:
-    try:
-        return Path(f'/proc/{process}/ns/net').stat().st_ino
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    return process if f'--conf-file={place}/configuration'.encode() in processes.command_line(process) else None
 
 
 def stop(host: Host, network_id: str) -> None:
     """End the network's dnsmasq and wait until it is gone."""
     process = find(host, network_id)
-    if process is None:
-        return
-    host.note(f'stopped DHCP server of network {network_id}')
-    give_up = clock.monotonic() + STOP_SECONDS
-    number = signal.SIGTERM
-    while find(host, network_id) == process:
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            return
-        if clock.monotonic() > give_up:
-            if number == signal.SIGKILL:
-                raise Transient(f'The DHCP server of network {network_id} does not end.')
-            number, give_up = signal.SIGKILL, give_up + STOP_SECONDS
-        clock.sleep(0.02)
+    if process is not None:
+        host.note(f'stopped DHCP server of network {network_id}')
+        processes.end([process])
 
 
 def present(host: Host) -> set[str]:

@@ -87,17 +87,3 @@ def delete(host: Host, namespace: str) -> None:
     """Delete a namespace; its devices go with it once no process is left in it."""
     if Path(host.netns_dir, namespace).exists():
         host.change(f'deleted namespace {namespace}', ['ip', 'netns', 'del', namespace])
-
-
-def processes(inode: int) -> list[int]:
-    """Processes whose network namespace is this one (not those of this process)."""
-    found = []
-    for entry in Path('/proc').iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            if (entry / 'ns/net').stat().st_ino == inode:
-                found.append(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found

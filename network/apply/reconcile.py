@@ -26,7 +26,7 @@ from network.apply.bridges import End, Surroundings
 from network.apply.filtering import Filtering
 from network.apply.firewall import HostGateway
 from network.apply.host import Host
-from network.apply.interiors import METADATA_ADDRESS, Device, Interior
+from network.apply.interiors import METADATA_ADDRESS, Device, Interior, Route
 from network.apply.links import Action, Link
 from network.apply.tables import Loader
 from network.desired.model import Dhcp, HostNetwork, Network
@@ -127,7 +127,11 @@ class Reconciler:
 
     def _interiors(self, state: HostNetwork, networks: Mapping[str, Network]) -> dict[str, Interior]:
         found = [routers.interior(router, networks, self.host.problem) for router in state.routers]
-        found += [_dhcp_interior(dhcp, networks[dhcp.network_id]) for dhcp in state.dhcp if dhcp.network_id in networks]
+        found += [
+            _dhcp_interior(dhcp, networks[dhcp.network_id], bool(self.settings.dns_servers))
+            for dhcp in state.dhcp
+            if dhcp.network_id in networks
+        ]
         return {interior.namespace: interior for interior in found}
 
     def _prepare(self, wanted: Mapping[str, Interior], present: Mapping[str, Link]) -> list[End]:
@@ -211,14 +215,16 @@ def _has_ipv6(gateway: tuple[tuple[str, ...], object] | None) -> bool:
     return gateway is not None and any(':' in address for address in gateway[0])
 
 
-def _dhcp_interior(dhcp: Dhcp, network: Network) -> Interior:
+def _dhcp_interior(dhcp: Dhcp, network: Network, asks_outside: bool) -> Interior:
     namespace = names.dhcp_namespace(dhcp.network_id)
     inner = names.dhcp_end(dhcp.port_id)
     mac = dhcp.mac_address.lower()
+    gateway = next((s.gateway_ip for s in network.subnets if s.version == 4 and s.gateway_ip), None)
     return Interior(
         namespace=namespace,
         ends=(End(names.veth(dhcp.port_id), inner, namespace, dhcp.network_id, mac),),
         devices=(Device(inner, mac, network.mtu, tuple(f'{a.ip}/{a.prefix}' for a in dhcp.addresses)),),
+        routes=(Route('default', gateway, inner),) if asks_outside and gateway else (),
         loopback=(f'{METADATA_ADDRESS}/32',) if dhcp.metadata else (),
         settings={'net/ipv4/ip_forward': '0', 'net/ipv6/conf/default/accept_ra': '0', 'net/ipv6/conf/default/accept_dad': '0'},
         checksum_in_software=True,

@@ -24,14 +24,14 @@ def chain(port_id: str) -> str:
 def ruleset(ports: Iterable[Port]) -> Ruleset:
     """The wanted ebtables rules for the guests' ports of this host."""
     table = Table()
-    dispatch = table.chain(PREROUTING, jump_from='PREROUTING', policy='RETURN')
+    dispatch = table.chain(PREROUTING, jump_from='PREROUTING')
     for port in sorted(ports, key=lambda p: p.id):
         tap = names.tap(port.id)
         if not port.port_security:
             dispatch.append(f'-i {tap} -j ACCEPT')
             continue
         dispatch.append(f'-i {tap} -j {chain(port.id)}')
-        table.chain(chain(port.id), policy='DROP').extend(_port_rules(port))
+        table.chain(chain(port.id)).extend([*_port_rules(port), '-j DROP'])
     dispatch.append(f'-i {names.TAP}+ -j DROP')
     return {'nat': table}
 

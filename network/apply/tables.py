@@ -18,18 +18,15 @@ Chains = dict[str, list[str]]
 
 @dataclasses.dataclass(slots=True)
 class Table:
-    """Wanted rules of one table: `chains` ours, `jumps` builtin chain -> our chain, `policies` (ebtables only)."""
+    """Wanted rules of one table: `chains` ours, `jumps` builtin chain -> our chain."""
 
     chains: Chains = dataclasses.field(default_factory=dict)
     jumps: dict[str, str] = dataclasses.field(default_factory=dict)
-    policies: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def chain(self, name: str, jump_from: str | None = None, policy: str | None = None) -> list[str]:
+    def chain(self, name: str, jump_from: str | None = None) -> list[str]:
         """The rule list of a chain, made at first use; rules are given without `-A name`."""
         if jump_from:
             self.jumps[jump_from] = name
-        if policy:
-            self.policies[name] = policy
         return self.chains.setdefault(name, [])
 
 
@@ -40,9 +37,8 @@ Ruleset = dict[str, Table]
 class Found:
     """What a save command printed, for one table."""
 
-    chains: Mapping[str, list[str]]
-    builtin: Mapping[str, list[str]]
-    policies: Mapping[str, str]
+    chains: dict[str, list[str]]
+    builtin: dict[str, list[str]]
 
 
 def parse(text: str) -> dict[str, Found]:
@@ -51,30 +47,29 @@ def parse(text: str) -> dict[str, Found]:
     current: Found | None = None
     for line in text.splitlines():
         if line.startswith('*'):
-            current = Found({}, {}, {})
+            current = Found({}, {})
             tables[line[1:].strip()] = current
         elif current is None or not line or line[0] == '#':
             continue
         elif line.startswith(':'):
-            name, policy = line[1:].split()[:2]
+            name = line[1:].split()[0]
             into = current.chains if name.startswith(names.CHAIN) else current.builtin
-            into[name] = []  # type: ignore[index]
-            current.policies[name] = policy  # type: ignore[index]
+            into[name] = []
         elif line.startswith('-A '):
             _, name, rule = (line.rstrip() + ' ').split(' ', 2)
             into = current.chains if name.startswith(names.CHAIN) else current.builtin
-            into.setdefault(name, []).append(rule.strip())  # type: ignore[attr-defined]
+            into.setdefault(name, []).append(rule.strip())
     return tables
 
 
 def plan(wanted: Ruleset, found: Mapping[str, Found], *, bridge: bool = False) -> str:
     """Input for `*tables-restore` without flushing that makes `found` look as `wanted`; empty when it already does.
 
-    `bridge`: in the dialect of ebtables, whose own chains have a policy and are flushed by name.
+    `bridge`: in the dialect of ebtables, whose own chains are flushed by name.
     """
     out: list[str] = []
     for name in sorted(wanted.keys() | found.keys()):
-        lines = _plan_table(wanted.get(name, Table()), found.get(name, Found({}, {}, {})), bridge)
+        lines = _plan_table(wanted.get(name, Table()), found.get(name, Found({}, {})), bridge)
         if lines:
             out += [f'*{name}', *lines]
             if not bridge:
@@ -83,9 +78,9 @@ def plan(wanted: Ruleset, found: Mapping[str, Found], *, bridge: bool = False) -
 
 
 def _plan_table(wanted: Table, found: Found, bridge: bool) -> list[str]:
-    changed = [name for name, rules in wanted.chains.items() if _differs(name, rules, wanted, found, bridge)]
+    changed = [name for name, rules in wanted.chains.items() if found.chains.get(name) != rules]
     gone = [name for name in found.chains if name not in wanted.chains]
-    head = [f':{name} {wanted.policies.get(name, "RETURN")}' if bridge else f':{name} - [0:0]' for name in changed]
+    head = [f':{name} RETURN' if bridge else f':{name} - [0:0]' for name in changed]
     flush = [f'-F {name}' for name in (changed + gone if bridge else gone) if name in found.chains]
     drop, add = [], []
     for builtin in sorted(wanted.jumps.keys() | found.builtin.keys()):
@@ -99,12 +94,6 @@ def _plan_table(wanted: Table, found: Found, bridge: bool) -> list[str]:
         drop += [f'-D {builtin} {rule}' for rule in extra]
     rules = [f'-A {name} {rule}' for name in changed for rule in wanted.chains[name]]
     return head + flush + drop + rules + add + [f'-X {name}' for name in gone]
-
-
-def _differs(name: str, rules: list[str], wanted: Table, found: Found, bridge: bool) -> bool:
-    if found.chains.get(name) != rules:
-        return True
-    return bridge and found.policies.get(name) != wanted.policies.get(name, 'RETURN')
 
 
 def _jump_target(rule: str) -> str | None:
@@ -157,7 +146,7 @@ class Loader:
 
 
 def _as_text(wanted: Ruleset) -> str:
-    return repr({name: (table.chains, table.jumps, table.policies) for name, table in sorted(wanted.items())})
+    return repr({name: (table.chains, table.jumps) for name, table in sorted(wanted.items())})
 
 
 def _ours(found: Mapping[str, Found]) -> str:

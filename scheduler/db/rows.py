@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common import clock
+from common.errors import Conflict
 from scheduler.db.models import Claim, Decision, Group, HostRow
 
 HOSTS = HostRow.__table__
@@ -52,10 +53,16 @@ _INSERT_CLAIM = sa.insert(CLAIMS)
 _INSERT_DECISION = sa.insert(DECISIONS)
 
 
+class AlreadyHeld(Conflict):
+    """The consumer has a claim in this role; another request was faster."""
+
+    code = 'already_held'
+
+
 def take(session: Session, host_id: int, amounts: Mapping[str, int]) -> bool:
     """Count room of a host as used, if it is (still) there."""
     values = {'b_id': host_id, 'b_now': clock.now(), **{f'b_{name}': amount for name, amount in amounts.items()}}
-    return session.execute(_TAKE, values).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return session.execute(_TAKE, values).rowcount == 1  # type: ignore[attr-defined]
 
 
 def give(session: Session, claim: Any) -> None:
@@ -70,13 +77,16 @@ def find_claim(session: Session, consumer: str, role: str = 'main') -> Any | Non
 
 
 def add_claim(session: Session, values: Mapping[str, Any]) -> None:
-    """Write a claim."""
-    session.execute(_INSERT_CLAIM, dict(values))
+    """Write a claim. Raises AlreadyHeld, and the transaction is lost, if the consumer has one in this role."""
+    try:
+        session.execute(_INSERT_CLAIM, dict(values))
+    except IntegrityError as error:
+        raise AlreadyHeld(f'{values["consumer"]} holds a claim already.') from error
 
 
 def delete_claim(session: Session, claim: Any) -> bool:
     """Delete a claim; False if another transaction was faster."""
-    return session.execute(sa.delete(CLAIMS).where(CLAIMS.c.id == claim.id)).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return session.execute(sa.delete(CLAIMS).where(CLAIMS.c.id == claim.id)).rowcount == 1  # type: ignore[attr-defined]
 
 
 def rename_role(session: Session, claim: Any, role: str) -> None:

@@ -13,6 +13,8 @@ from keystoneauth1.identity import v3
 from common.config import Settings
 from common.runtime import Runtime
 from identity.bootstrap import BootstrapPlan, ServicePlan, UserPlan, bootstrap
+from tests import servers as private
+from tests.databases import servers  # noqa: F401
 
 ADMIN_PASSWORD = 'admin-secret'
 
@@ -105,11 +107,26 @@ def start(tmp_path, **overrides):
     return Cloud(url, runtime)
 
 
+def pytest_generate_tests(metafunc):
+    """A module that says `DATABASES = CHOSEN` runs on every kind of database, others on SQLite."""
+    if 'cloud' in metafunc.fixturenames:
+        kinds = getattr(metafunc.module, 'DATABASES', ['sqlite'])
+        metafunc.parametrize('cloud', kinds, indirect=True, scope='module')
+
+
 @pytest.fixture(scope='module')
-def cloud(tmp_path_factory):
-    found = start(tmp_path_factory.mktemp('identity'))
+def cloud(request, servers, tmp_path_factory):  # noqa: F811
+    kind, overrides, admin = request.param, {}, None
+    if kind != 'sqlite':
+        if reason := private.missing(kind):
+            pytest.skip(reason)
+        admin = servers(kind)
+        overrides['database'] = {'url_template': private.fresh_database(admin)}
+    found = start(tmp_path_factory.mktemp('identity'), **overrides)
     yield found
     found.runtime.stop(1.0)
+    if admin is not None:
+        private.drop_database(admin, overrides['database']['url_template'])
 
 
 @pytest.fixture

@@ -6,6 +6,10 @@ import itertools
 
 import pytest
 
+from tests.databases import CHOSEN
+
+DATABASES = CHOSEN
+
 _COUNT = itertools.count()
 
 

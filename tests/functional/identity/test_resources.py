@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from openstack import exceptions
 
+from tests.databases import CHOSEN
+
+DATABASES = CHOSEN
+
 
 @pytest.fixture(scope='module')
 def sdk(cloud):

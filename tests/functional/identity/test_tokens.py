@@ -6,7 +6,10 @@ import pytest
 from keystoneauth1 import exceptions
 from keystoneauth1.identity import v3
 
+from tests.databases import CHOSEN
 from tests.functional.identity.conftest import ADMIN_PASSWORD
+
+DATABASES = CHOSEN
 
 PASSWORD = {'methods': ['password'], 'password': {'user': {'name': 'demo', 'domain': {'id': 'default'}, 'password': 'demo-secret'}}}
 DEMO = {'project': {'name': 'demo', 'domain': {'name': 'Default'}}}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from common import clock
 from common.context import Context
 from common.errors import Conflict, InvalidInput, NoValidHost, Refused, Superseded, Transient
-from common.operations import HOST, SERVICE, NotYet, Operation, Runner, Step, host_location
+from common.operations import HOST, SERVICE, NotYet, Operation, Runner, Step, host_location, on_host_of
 from common.operations.drive import Drive
 from common.operations.lease import new_owner
 from common.operations.service import LocalBell
@@ -381,24 +381,91 @@ def test_work_for_a_host_that_is_down_waits_and_a_delete_is_accepted(stage):
     assert s.cloud.things.all() == set()
 
 
-def test_the_user_hears_of_a_deadline_though_the_host_is_down(stage):
+def short(heard, *steps):
+    def told(session, run, fault):
+        heard.append((run.state, fault['message']))
+
+    return Operation('server.short', of='server', deadline=0.6, stall_after=0.1, on_failed=told, steps=[*BOOT.steps[:3], *steps])
+
+
+def test_what_a_host_that_is_down_has_not_begun_fails_without_it(stage):
     heard = []
-    op = Operation(
-        'server.short',
-        of='server',
-        deadline=0.6,
-        stall_after=0.1,
-        on_failed=lambda session, run, fault: heard.append(fault['message']),
-        steps=BOOT.steps,
-    )
+    op = short(heard, *BOOT.steps[3:])
     s = stage(op).run(SERVICE)
+    assert s.end(s.cloud.start(op)).state == 'failed'
+    assert heard == [('failed', 'The operation took too long. Host h1 did not carry out step make_disk in time. (step make_disk on h1)')]
+    assert s.cloud.things.all() == set()
+
+
+def test_the_user_hears_of_a_deadline_though_the_host_must_still_undo(stage):
+    def wait(run):
+        run.world.make('half')
+        raise NotYet('not yet', after=0.02)
+
+    heard = []
+    op = short(heard, Step('wait', on=HOST, do=wait, undo=lambda run, output: run.world.remove('half')))
+    s = stage(op).run(SERVICE, 'host:h1')
     operation = s.cloud.start(op)
+    s.until(lambda: 'half' in s.cloud.things.all())
+    s.halt('host:h1')
     s.until(lambda: heard)
-    assert heard == ['The operation took too long. Host h1 did not carry out step make_disk in time. (step make_disk on h1)']
-    assert s.load(operation).state == 'undoing'
+    assert heard == [('undoing', 'The operation took too long. Host h1 did not carry out step wait in time. (step wait on h1)')]
     s.run('host:h1')
     assert s.end(operation).state == 'failed'
     assert s.cloud.things.all() == set()
+
+
+def test_a_delete_needs_no_host_where_nothing_was_begun(stage):
+    s = stage().run(SERVICE)
+    boot = s.cloud.start()
+    s.until(lambda: s.load(boot).place == 'host:h1')
+    delete = s.cloud.delete(host=None)
+    assert s.end(delete).state == 'done'
+    assert s.load(boot).state == 'superseded'
+    assert s.cloud.things.all() == set()
+
+
+def test_a_delete_takes_over_an_undo_that_is_under_way(stage):
+    stuck = [True]
+
+    def undo(run, output):
+        if stuck:
+            raise Transient('The host is busy.')
+        run.world.remove('thing')
+
+    def fail(run):
+        raise InvalidInput('The image is broken.')
+
+    heard = []
+    op = job(
+        Step('make', do=lambda run: run.world.make('thing'), undo=undo),
+        Step('fail', do=fail),
+        on_failed=lambda session, run, fault: heard.append('failed'),
+        on_superseded=lambda session, run: heard.append('superseded'),
+    )
+    s = stage(op).run(SERVICE)
+    operation = s.cloud.start(op)
+    s.until(lambda: s.load(operation).state == 'undoing')
+    delete = s.cloud.delete(host=None)
+    stuck.clear()
+    s.cloud.ops.store.hurry(operation)
+    assert s.end(delete).state == 'done'
+    assert (heard, s.load(operation).state) == (['superseded'], 'superseded')
+    assert s.cloud.things.all() == set()
+
+
+def test_an_operation_over_two_hosts(stage):
+    seen = []
+    op = job(
+        Step('prepare', on=on_host_of('destination'), do=lambda run: seen.append('prepare')),
+        Step('send', on=HOST, do=lambda run: seen.append('send')),
+        Step('switch', do=lambda run: run.set_host(run.params['destination'])),
+        Step('receive', on=HOST, do=lambda run: seen.append(('receive', run.host))),
+    )
+    s = stage(op).run()
+    record = s.end(s.cloud.start(op, params={'destination': 'h2'}, host='h1'))
+    assert (record.state, record.host) == ('done', 'h2')
+    assert seen == ['prepare', 'send', ('receive', 'h2')]
 
 
 def test_what_a_dead_process_held_is_taken_up_at_once(stage):

@@ -18,18 +18,18 @@ from scheduler.db import rows
 from scheduler.rpc import Scheduler
 from scheduler.service import SchedulerService
 from scheduler.worker import SchedulerWorker
+from tests.databases import database_url, servers  # noqa: F401
 
 CTX = Context.service('test')
 SMALL = {'kind': 'server', 'vcpus': 1, 'ram': 512, 'disk': 1}
 
 
 @pytest.fixture
-def url(tmp_path):
-    url = f'sqlite:///{tmp_path}/scheduler.sqlite'
-    db = Database(url)
+def url(database_url):  # noqa: F811
+    db = Database(database_url)
     migrate.sync(db, 'scheduler.db')
     db.dispose()
-    return url
+    return database_url
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def schedulers(url):
     """Three processes' worth of schedulers on one queue: separate memories, one database."""
     broker = Broker(f'pileus-memory://{uuid.uuid4().hex}')
     services = [SchedulerService(Database(url), SchedulerOptions()) for _ in range(3)]
-    servers = [broker.serve(Scheduler, SchedulerWorker(service), workers=4) for service in services]
+    serving = [broker.serve(Scheduler, SchedulerWorker(service), workers=4) for service in services]
     yield broker.client(Scheduler), services
-    for server in servers:
+    for server in serving:
         server.stop()
     broker.close()
     for service in services:

@@ -63,6 +63,11 @@ for line in sys.stdin:
     except OSError: answer = b''
     print('yes' if answer == b'x' else 'no', flush=True)
 """
+FETCH = """
+import sys, urllib.request
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+print(opener.open(sys.argv[1], timeout=2).read().decode(), end='')
+"""
 KNOCK = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)'
 
 
@@ -83,6 +88,7 @@ class LabHost:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix='lab-host')
+        self._ident = self.native_id = 0
         self.run(self._enter)
         self.host = Host(folder / 'agent')
         self.proxy: MetadataProxy | None = None
@@ -91,6 +97,8 @@ class LabHost:
         self.programs: list[subprocess.Popen[str]] = []
 
     def _enter(self) -> None:
+        self._ident = threading.get_ident()
+        self.native_id = threading.get_native_id()
         for call in (
             lambda: _libc.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_FS),
             lambda: _libc.mount(b'none', b'/', None, MS_REC | MS_PRIVATE, None),
@@ -128,6 +136,18 @@ class LabHost:
         words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', KNOCK, address, str(port)]
         return self.run(lambda: subprocess.run(words, capture_output=True, check=False, timeout=60).returncode) == 0
 
+    def fetch(self, url: str, namespace: str | None = None) -> str | None:
+        """What a web server answers there within two seconds, None if it does not with success."""
+        words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', FETCH, url]
+        done = self.run(lambda: subprocess.run(words, capture_output=True, text=True, check=False, timeout=60))
+        return done.stdout if done.returncode == 0 else None
+
+    def connect(self, address: str, port: int) -> LabConnection:
+        """A connection from the host itself that stays open."""
+        client = self.popen(['python3', '-c', ECHO_CLIENT, address, str(port)])
+        self.programs.append(client)
+        return LabConnection(client)
+
     def popen(self, words: list[str], namespace: str | None = None) -> subprocess.Popen[str]:
         """Start a program there."""
         prefix = ['ip', 'netns', 'exec', namespace] if namespace else []
@@ -136,7 +156,14 @@ class LabHost:
         )
 
     def _inside(self) -> bool:
-        return threading.current_thread().name.startswith('lab-host') and threading.current_thread() in self._thread._threads
+        return threading.get_ident() == self._ident
+
+    def wire(self, other: LabHost, mine: str, theirs: str) -> None:
+        """A cable to another host, with an address at each end (with prefix length)."""
+        self.sh(f'ip link add name under type veth peer name under netns {other.native_id}')
+        for host, address in ((self, mine), (other, theirs)):
+            host.sh(f'ip addr add {address} dev under')
+            host.sh('ip link set dev under up')
 
     def use(self, settings: Settings, proxy: MetadataProxy | None = None) -> None:
         """A new agent (as after a restart) with these settings."""
@@ -191,7 +218,7 @@ class LabGuest:
 
     def ping(self, address: str, count: int = 1) -> bool:
         """Whether an address answers."""
-        return self.ok(f'ping -n -c {count} -W 2 {address}')
+        return self.ok(f'ping -n -c {count} -W 1 {address}')
 
     def dhcp(self) -> dict[str, str]:
         """Get a lease; the variables that the client was given, empty if it got none."""
@@ -201,7 +228,7 @@ class LabGuest:
         log = self.host.folder / f'{self.namespace}.lease'
         log.unlink(missing_ok=True)
         got = self.ok(
-            f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LEASE_LOG={log} busybox udhcpc -i eth0 -n -q -f -t 4 -T 1 -s {script} -O staticroutes -O mtu'
+            f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LEASE_LOG={log} busybox udhcpc -i eth0 -n -q -f -t 2 -T 1 -s {script} -O staticroutes -O mtu'
         )
         if not got:
             return {}
@@ -217,6 +244,10 @@ class LabGuest:
     def reaches(self, address: str, port: int) -> bool:
         """Whether a TCP connection to there is accepted."""
         return self.host.reaches(address, port, self.namespace)
+
+    def fetch(self, url: str) -> str | None:
+        """What a web server answers, None if it does not."""
+        return self.host.fetch(url, self.namespace)
 
     def connect(self, address: str, port: int) -> LabConnection:
         """A connection that stays open."""

@@ -303,8 +303,17 @@ def test_streams_and_raw_bytes(context_of, caller_of):
     def raw(call):
         return Reply(raw=b'abc', content_type='text/plain')
 
+    closed = []
+
+    class Pieces:
+        def __iter__(self):
+            return iter([b'a', b'b'])
+
+        def close(self):
+            closed.append(True)
+
     def pieces(call):
-        return Reply(app_iter=iter([b'a', b'b']), headers={'Content-Type': 'application/octet-stream'})
+        return Reply(app_iter=Pieces(), headers={'Content-Type': 'application/octet-stream'})
 
     rule = Rule('test:x', READER)
     app = Application('image', [Resource('x', routes=[GET('/raw', raw, policy=rule), GET('/pieces', pieces, policy=rule)])])
@@ -312,6 +321,8 @@ def test_streams_and_raw_bytes(context_of, caller_of):
     assert caller('GET', '/raw').body == b'abc'
     assert caller('GET', '/raw').headers['Content-Length'] == '3'
     assert caller('GET', '/pieces').body == b'ab'
+    assert caller('HEAD', '/pieces').body == b''
+    assert closed == [True, True]
 
 
 def test_a_project_in_the_path_is_optional_and_must_be_the_callers(context_of, caller_of):

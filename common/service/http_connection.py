@@ -1,0 +1,195 @@
+"""One client's connection: requests read from it, answers written to it, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import struct
+import time
+from typing import Any
+
+from common.service import concurrency
+from common.service.http_answer import Answer, refusal
+from common.service.http_message import LONGEST_HEAD, BadRequest, Body, body_of, parse_head
+
+LOG = logging.getLogger(__name__)
+MOST_UNREAD = 64 << 20
+"""Bytes of a body that nobody wanted which are read and forgotten, so that the client gets to read the answer."""
+_READ_SIZE = 1 << 16
+_FILE_PART = 8 << 20
+_HTTP_2 = b'PRI * HTTP/2.0'
+_MSG_DONTWAIT = getattr(socket, 'MSG_DONTWAIT', 0)
+
+
+class Connection:
+    """A connection. `serve` handles what has arrived; between requests nobody needs to attend to it.
+
+    :param base: what the environs of all requests of this server share
+    :param timeout: seconds that one read or write may take
+    """
+
+    __slots__ = ('sock', 'fd', 'since', 'busy', 'closed', '_app', '_base', '_buffer', '_green')
+
+    def __init__(self, sock: socket.socket, peer: Any, app: Any, base: dict[str, Any], timeout: float) -> None:
+        self.sock, self.fd, self._app = sock, sock.fileno(), app
+        self.since = time.monotonic()
+        self.busy = self.closed = False
+        self._buffer = b''
+        self._green = concurrency.is_green()
+        self._base = {**base, 'REMOTE_ADDR': peer[0], 'REMOTE_PORT': str(peer[1])} if isinstance(peer, tuple) else {**base, 'REMOTE_ADDR': '127.0.0.1'}
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._green:
+            sock.settimeout(timeout)
+        else:
+            # The kernel's own timeouts: with Python's each read and write would be two calls.
+            sock.setblocking(True)
+            limit = struct.pack('ll', int(timeout), 0)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+    # -- Source and Sink
+
+    def recv(self, size: int) -> bytes:
+        """Up to `size` bytes; waits for the first. Raises OSError, also when it takes too long."""
+        if self._buffer:
+            data, self._buffer = self._buffer[:size], self._buffer[size:]
+            return data
+        return self.sock.recv(size)
+
+    def unread(self, data: bytes) -> None:
+        """Put bytes back."""
+        self._buffer = data + self._buffer
+
+    def send(self, *parts: bytes) -> None:
+        """Send all parts. Raises OSError."""
+        if len(parts) == 1 or self._green or sum(map(len, parts)) < 4096:
+            self.sock.sendall(parts[0] if len(parts) == 1 else b''.join(parts))
+            return
+        left = sum(map(len, parts)) - self.sock.sendmsg(parts)
+        for part in reversed(parts):
+            if left <= 0:
+                return
+            if left <= len(part):
+                at = parts.index(part)
+                self.sock.sendall(memoryview(part)[len(part) - left :])
+                for later in parts[at + 1 :]:
+                    self.sock.sendall(later)
+                return
+            left -= len(part)
+
+    def send_file(self, head: bytes, file: Any, offset: int, count: int) -> bool:
+        """Send a head and a part of a file, by the kernel. Raises OSError."""
+        if self._green:
+            return False
+        self.sock.send(head, getattr(socket, 'MSG_MORE', 0))
+        source = file.fileno()
+        while count > 0:
+            sent = os.sendfile(self.fd, source, offset, min(count, _FILE_PART))
+            if sent == 0:
+                raise OSError('the file is shorter than announced')
+            offset += sent
+            count -= sent
+        return True
+
+    # -- requests
+
+    def serve(self, stopping: Any, *, wait: bool = False) -> bool:
+        """Handle every request that has arrived; whether the connection is to be kept.
+
+        :param stopping: has `stopping`: True when this is to be the last answer
+        :param wait: wait for the next request instead of coming back when there is nothing yet
+        """
+        while True:
+            head = self._take_head()
+            if head is None:
+                try:
+                    data = self.sock.recv(_READ_SIZE, 0 if wait or self._green else _MSG_DONTWAIT)
+                except BlockingIOError:
+                    return not wait
+                except OSError:
+                    return False
+                if not data:
+                    return False
+                self._buffer = self._buffer + data if self._buffer else data
+                if len(self._buffer) > LONGEST_HEAD and b'\r\n\r\n' not in self._buffer[:LONGEST_HEAD]:
+                    return self._refuse(BadRequest('431 Request Header Fields Too Large', f'The head of a request has at most {LONGEST_HEAD} bytes.'))
+                continue
+            if not self._handle(head, stopping):
+                return False
+            if not self._buffer and not wait:
+                return True
+
+    def _take_head(self) -> bytes | None:
+        buffer = self._buffer
+        if buffer[:2] == b'\r\n':  # some clients end a body with one line break too many
+            buffer = self._buffer = buffer[2:]
+        end = buffer.find(b'\r\n\r\n')
+        if end < 0:
+            return None
+        self._buffer = buffer[end + 4 :]
+        return buffer[:end]
+
+    def _handle(self, head: bytes, stopping: Any) -> bool:
+        try:
+            environ, framing = parse_head(head, self._base)
+        except BadRequest as error:
+            return self._refuse(error)
+        answer = Answer(self, environ['REQUEST_METHOD'], keep_alive=framing.keep_alive and not stopping.stopping, is_old=framing.is_old)
+
+        def go_on() -> None:
+            if not answer.began:
+                self.send(b'HTTP/1.1 100 Continue\r\n\r\n')
+
+        body = environ['wsgi.input'] = body_of(self, framing, go_on)
+        try:
+            self._run(environ, answer)
+        except OSError as error:
+            LOG.debug('%s %s: the client is gone: %s', environ['REQUEST_METHOD'], environ['PATH_INFO'], error)
+            return False
+        except Exception:
+            LOG.exception('%s %s broke off', environ['REQUEST_METHOD'], environ['PATH_INFO'])
+            if not answer.began:
+                self._refuse(BadRequest('500 Internal Server Error', 'The service met an unexpected condition.'))
+            return False
+        return self._settle(body, answer)
+
+    def _run(self, environ: dict[str, Any], answer: Answer) -> None:
+        pieces = self._app(environ, answer.start)
+        try:
+            answer.send(pieces)
+        finally:
+            close = getattr(pieces, 'close', None)
+            if close is not None:
+                close()
+
+    def _settle(self, body: Body, answer: Answer) -> bool:
+        """After the answer: get rid of what is left of the body. Whether the connection may go on."""
+        if body.broken:
+            return False
+        if body.finished:
+            return answer.keep_alive
+        if not body.skip(MOST_UNREAD):
+            # Closing with unread bytes would destroy the answer on its way; give the client a moment to read it.
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+                self.sock.settimeout(2.0)
+                for _ in range(64):
+                    if not self.sock.recv(_READ_SIZE):
+                        break
+            return False
+        return answer.keep_alive
+
+    def _refuse(self, error: BadRequest) -> bool:
+        with contextlib.suppress(OSError):
+            self.send(refusal(error.status, error.words))
+            self.sock.shutdown(socket.SHUT_WR)
+        return False
+
+    def close(self) -> None:
+        """Hang up."""
+        self.closed = True
+        with contextlib.suppress(OSError):
+            self.sock.close()

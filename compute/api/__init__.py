@@ -1,0 +1,15 @@
+"""HTTP resources of the compute service."""
+
+from common.operations.api import events_resource
+from compute.api import operator
+from compute.api.attachments import ATTACHMENTS, INTERFACES
+from compute.api.flavors import FLAVORS
+from compute.api.keypairs import KEYPAIRS
+from compute.api.server_actions import ACTION_ROUTES
+from compute.api.server_parts import PARTS
+from compute.api.servers import SERVERS
+from compute.api.versions import VERSIONS
+
+RESOURCES = [VERSIONS, SERVERS, ACTION_ROUTES, PARTS, ATTACHMENTS, INTERFACES, FLAVORS, KEYPAIRS, *operator.RESOURCES, events_resource('compute')]
+
+__all__ = ['RESOURCES']

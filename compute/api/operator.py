@@ -1,0 +1,366 @@
+"""What an operator asks of compute: hypervisors, workers, zones; and the limits of projects."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from common.api import DELETE, GET, POST, PUT, Call, Obj, Reply, Resource, Str
+from common.api.types import Raw
+from common.errors import Forbidden, InvalidInput, NotFound
+from compute import floating
+from compute.api.versions import minor
+
+_NAMESPACE = uuid.UUID('6d1d3f0a-6f0e-5a0e-9d0c-7b1f2a3c4d5e')
+
+
+def _hosts(call: Call) -> list[dict[str, Any]]:
+    return sorted(call.service.scheduler.hosts(call.ctx, kind='server'), key=lambda host: host['name'])
+
+
+def _host_id(call: Call, name: str) -> Any:
+    """A host's id: a UUID from version 2.53 on, a number before."""
+    made = uuid.uuid5(_NAMESPACE, name)
+    return str(made) if minor(call) >= 53 else made.int % 2147483647
+
+
+def _state(host: dict[str, Any]) -> tuple[str, str]:
+    return 'up' if host.get('up') else 'down', 'enabled' if host.get('enabled', True) else 'disabled'
+
+
+def _hypervisor(call: Call, host: dict[str, Any], detail: bool) -> dict[str, Any]:
+    state, status = _state(host)
+    body: dict[str, Any] = {'id': _host_id(call, host['name']), 'hypervisor_hostname': host['name'], 'state': state, 'status': status}
+    if not detail:
+        return body
+    used = host.get('used', {})
+    return {
+        **body,
+        'hypervisor_type': host.get('hypervisor') or 'QEMU',
+        'hypervisor_version': 1000000,
+        'host_ip': '127.0.0.1',
+        'service': {'id': _host_id(call, host['name']), 'host': host['name'], 'disabled_reason': host.get('disabled_reason')},
+        'vcpus': host['vcpus'],
+        'vcpus_used': used.get('vcpus', 0),
+        'memory_mb': host['ram'],
+        'memory_mb_used': used.get('ram', 0),
+        'free_ram_mb': host['ram'] - used.get('ram', 0),
+        'local_gb': host['disk'],
+        'local_gb_used': used.get('disk', 0),
+        'free_disk_gb': host['disk'] - used.get('disk', 0),
+        'disk_available_least': host['disk'] - used.get('disk', 0),
+        'current_workload': 0,
+        'running_vms': host.get('claims', 0),
+        'cpu_info': {'arch': host.get('architecture')} if minor(call) >= 28 else '{}',
+    }
+
+
+def list_hypervisors(call: Call) -> Reply:
+    """All hypervisors, ids and names."""
+    pattern = str(call.query.get('hypervisor_hostname_pattern') or '')
+    found = [host for host in _hosts(call) if pattern in host['name']]
+    if pattern and not found:
+        raise NotFound(message=f"No hypervisor matching '{pattern[:64]}' could be found.")
+    return Reply([_hypervisor(call, host, False) for host in found])
+
+
+def list_hypervisors_detail(call: Call) -> Reply:
+    """All hypervisors, whole."""
+    return Reply([_hypervisor(call, host, True) for host in _hosts(call)])
+
+
+def show_hypervisor(call: Call) -> dict[str, Any]:
+    """One hypervisor."""
+    for host in _hosts(call):
+        if str(_host_id(call, host['name'])) == call.params['id']:
+            return _hypervisor(call, host, True)
+    raise NotFound(message=f"Hypervisor with ID '{call.params['id'][:64]}' could not be found.")
+
+
+def statistics(call: Call) -> Reply:
+    """Sums over all hypervisors."""
+    details = [_hypervisor(call, host, True) for host in _hosts(call)]
+    names = (
+        'vcpus', 'vcpus_used', 'memory_mb', 'memory_mb_used', 'free_ram_mb', 'local_gb', 'local_gb_used', 'free_disk_gb',
+        'disk_available_least', 'current_workload', 'running_vms',
+    )  # fmt: skip
+    return Reply({'hypervisor_statistics': {'count': len(details), **{name: sum(host[name] for host in details) for name in names}}}, wrap=False)
+
+
+def _service(call: Call, host: dict[str, Any]) -> dict[str, Any]:
+    state, status = _state(host)
+    body = {
+        'id': _host_id(call, host['name']),
+        'binary': 'nova-compute',
+        'host': host['name'],
+        'zone': host.get('zone') or 'nova',
+        'status': status,
+        'state': state,
+        'updated_at': host.get('seen_at'),
+        'disabled_reason': host.get('disabled_reason'),
+    }
+    if minor(call) >= 11:
+        body['forced_down'] = False
+    return body
+
+
+def list_services(call: Call) -> Reply:
+    """All workers."""
+    found = [_service(call, host) for host in _hosts(call)]
+    for name in ('host', 'binary'):
+        if call.query.get(name):
+            found = [entry for entry in found if entry[name] == call.query[name]]
+    return Reply(found)
+
+
+def _set_service(call: Call, name: str, enabled: bool, reason: str | None) -> dict[str, Any]:
+    call.service.scheduler.set_host(call.ctx, kind='server', name=name, values={'enabled': enabled, 'disabled_reason': reason})
+    return next(_service(call, host) for host in _hosts(call) if host['name'] == name)
+
+
+def enable(call: Call) -> Reply:
+    """Let a host take servers (before 2.53)."""
+    found = _set_service(call, call.body['host'], True, None)
+    return Reply({'service': {name: found[name] for name in ('host', 'binary', 'status')}}, wrap=False)
+
+
+def disable(call: Call) -> Reply:
+    """Let a host take no servers (before 2.53)."""
+    found = _set_service(call, call.body['host'], False, call.body.get('disabled_reason'))
+    names = ('host', 'binary', 'status') + (('disabled_reason',) if call.body.get('disabled_reason') else ())
+    return Reply({'service': {name: found[name] for name in names}}, wrap=False)
+
+
+def update_service(call: Call) -> dict[str, Any]:
+    """Let a host take servers, or none."""
+    name = next((host['name'] for host in _hosts(call) if _host_id(call, host['name']) == call.params['id']), None)
+    if name is None:
+        raise NotFound(message=f'Compute service {call.params["id"][:64]} could not be found.')
+    if 'status' not in call.body:
+        raise InvalidInput('Give a status: enabled or disabled.', field='status')
+    if call.body.get('disabled_reason') and call.body['status'] == 'enabled':
+        raise InvalidInput('disabled_reason goes with the status disabled.', field='disabled_reason')
+    return _set_service(call, name, call.body['status'] == 'enabled', call.body.get('disabled_reason'))
+
+
+def list_zones(call: Call) -> Reply:
+    """Zones with hosts in them."""
+    return Reply({'availabilityZoneInfo': [{'zoneName': name, 'zoneState': {'available': up}, 'hosts': None} for name, up, _ in _zones(call)]}, wrap=False)
+
+
+def list_zones_detail(call: Call) -> Reply:
+    """Zones with their hosts."""
+    found = []
+    for name, up, hosts in _zones(call):
+        shown = {host['name']: {'nova-compute': {'available': _state(host)[0] == 'up', 'active': True, 'updated_at': host.get('seen_at')}} for host in hosts}
+        found.append({'zoneName': name, 'zoneState': {'available': up}, 'hosts': shown})
+    return Reply({'availabilityZoneInfo': found}, wrap=False)
+
+
+def _zones(call: Call) -> list[tuple[str, bool, list[dict[str, Any]]]]:
+    zones: dict[str, list[dict[str, Any]]] = {}
+    for host in _hosts(call):
+        zones.setdefault(host.get('zone') or 'nova', []).append(host)
+    return [(name, any(_state(host) == ('up', 'enabled') for host in hosts), hosts) for name, hosts in sorted(zones.items())]
+
+
+# -- limits and quotas
+
+_FIXED = {
+    'fixed_ips': -1, 'floating_ips': -1, 'injected_file_content_bytes': 10240, 'injected_file_path_bytes': 255, 'injected_files': 5,
+    'security_group_rules': -1, 'security_groups': -1,
+}  # fmt: skip
+
+
+def show_limits(call: Call) -> Reply:
+    """What the caller's project may have and has."""
+    project = call.query.get('tenant_id') if call.ctx.is_admin and call.query.get('tenant_id') else call.ctx.project_id
+    with call.service.db.read() as session:
+        limit = call.service.quotas.limits(session, project)
+        used = call.service.quotas.usage(session, project)
+    absolute = {
+        'maxTotalInstances': limit['instances'],
+        'maxTotalCores': limit['cores'],
+        'maxTotalRAMSize': limit['ram'],
+        'maxTotalKeypairs': limit['key_pairs'],
+        'maxServerMeta': limit['metadata_items'],
+        'maxServerGroups': limit['server_groups'],
+        'maxServerGroupMembers': limit['server_group_members'],
+        'totalInstancesUsed': used['instances'],
+        'totalCoresUsed': used['cores'],
+        'totalRAMUsed': used['ram'],
+        'totalServerGroupsUsed': 0,
+    }
+    if minor(call) < 57:
+        absolute |= {'maxImageMeta': limit['metadata_items'], 'maxPersonality': 5, 'maxPersonalitySize': 10240}
+    if minor(call) < 36:
+        absolute |= {'maxSecurityGroups': -1, 'maxSecurityGroupRules': -1, 'maxTotalFloatingIps': -1, 'totalFloatingIpsUsed': 0, 'totalSecurityGroupsUsed': 0}
+    return Reply({'limits': {'rate': [], 'absolute': absolute}}, wrap=False)
+
+
+def _shown(call: Call, values: dict[str, Any]) -> dict[str, Any]:
+    if minor(call) >= 57:
+        hidden: tuple[str, ...] = tuple(_FIXED)
+    elif minor(call) >= 36:
+        hidden = ('fixed_ips', 'floating_ips', 'security_groups', 'security_group_rules')
+    else:
+        hidden = ()
+    return {name: value for name, value in values.items() if name not in hidden}
+
+
+def _may_see(call: Call) -> str:
+    project = call.params['target']
+    if project != call.ctx.project_id and not call.ctx.is_admin:
+        raise Forbidden('You may see the quotas of your own project only.')
+    return project
+
+
+def show_quotas(call: Call) -> dict[str, Any]:
+    """Limits of a project."""
+    project = _may_see(call)
+    with call.service.db.read() as session:
+        limits = call.service.quotas.limits(session, project)
+    return {'id': project, **_shown(call, {**_FIXED, **limits})}
+
+
+def show_quota_detail(call: Call) -> dict[str, Any]:
+    """Limits and use of a project."""
+    project = _may_see(call)
+    with call.service.db.read() as session:
+        found = call.service.quotas.usages(session, project)
+    values = {name: {'in_use': 0, 'limit': limit, 'reserved': 0} for name, limit in _FIXED.items()}
+    values |= {name: {'in_use': used, 'limit': limit, 'reserved': 0} for name, (used, limit) in found.items()}
+    return {'id': project, **_shown(call, values)}
+
+
+def show_quota_defaults(call: Call) -> dict[str, Any]:
+    """Limits of projects that have none of their own."""
+    return {'id': call.params['target'], **_shown(call, {**_FIXED, **call.service.quotas.defaults})}
+
+
+def update_quotas(call: Call) -> dict[str, Any]:
+    """Change limits of a project."""
+    project = call.params['target']
+    known = call.service.quotas.defaults
+    values = {name: int(value) for name, value in call.body.items() if name in known}
+    force = str(call.body.get('force', '')).lower() in ('true', '1')
+    with call.service.db.write() as session:
+        call.service.quotas.set_limits(session, project, values, force=force)
+        session.flush()
+        limits = call.service.quotas.limits(session, project)
+    return _shown(call, {**_FIXED, **limits})
+
+
+def reset_quotas(call: Call) -> None:
+    """Give a project the defaults again."""
+    with call.service.db.write() as session:
+        call.service.quotas.reset(session, call.params['target'])
+
+
+# -- others
+
+def list_extensions(call: Call) -> Reply:
+    """The fixed list of version 2.1: everything is part of the API itself."""
+    return Reply({'extensions': []}, wrap=False)
+
+
+def external_events(call: Call) -> Reply:
+    """What happened elsewhere: the network service tells of changed addresses."""
+    answered = []
+    for event in call.body['events']:
+        if event['name'] == 'network-changed':
+            floating.refresh(call.service, call.ctx, event['server_uuid'])
+        answered.append({**event, 'status': event.get('status') or 'completed', 'code': 200})
+    return Reply({'events': answered}, wrap=False)
+
+
+_LIMIT = {'type': ['integer', 'string'], 'pattern': r'^-?[0-9]{1,10}$', 'minimum': -1, 'maximum': 2147483647}
+_NAMES = ('instances', 'cores', 'ram', 'key_pairs', 'metadata_items', 'server_groups', 'server_group_members', *_FIXED)
+_QUOTA_BODY = Raw(
+    {
+        'type': 'object',
+        'properties': {**{name: _LIMIT for name in _NAMES}, 'force': {'type': ['boolean', 'string']}, 'tenant_id': {'type': 'string'}},
+        'additionalProperties': False,
+    },
+    'an object of limits',
+)
+_EVENTS = Raw(
+    {
+        'type': 'array',
+        'minItems': 1,
+        'maxItems': 1000,
+        'items': {
+            'type': 'object',
+            'required': ['name', 'server_uuid'],
+            'properties': {name: {'type': 'string', 'maxLength': 255} for name in ('name', 'server_uuid', 'status', 'tag')},
+            'additionalProperties': False,
+        },
+    },
+    'a list of events',
+)
+_QUERY = {'user_id': Str(64)}
+_QUOTA = '/v2.1/{project}/os-quota-sets/{target}'
+_DISABLE = Obj({'host': Str(255, min=1), 'binary': Str(255), 'disabled_reason': Str(255)}, required=['host'])
+_UPDATE_SERVICE = Raw(
+    {
+        'type': 'object',
+        'properties': {
+            'status': {'type': 'string', 'enum': ['enabled', 'disabled']},
+            'disabled_reason': {'type': 'string', 'minLength': 1, 'maxLength': 255},
+        },
+        'additionalProperties': False,
+    },
+    'an object with the status',
+)
+HYPERVISORS = Resource(
+    'hypervisors',
+    'hypervisor',
+    routes=[
+        GET('/v2.1/{project}/os-hypervisors', list_hypervisors, policy='compute:hypervisors:list',
+            query={'hypervisor_hostname_pattern': Str(255), 'with_servers': Str(8)}),
+        GET('/v2.1/{project}/os-hypervisors/detail', list_hypervisors_detail, policy='compute:hypervisors:list',
+            query={'hypervisor_hostname_pattern': Str(255), 'with_servers': Str(8)}),
+        GET('/v2.1/{project}/os-hypervisors/statistics', statistics, policy='compute:hypervisors:list', listing=False),
+        GET('/v2.1/{project}/os-hypervisors/{id}', show_hypervisor, policy='compute:hypervisors:list', query={'with_servers': Str(8)}),
+    ],
+)  # fmt: skip
+SERVICES = Resource(
+    'services',
+    'service',
+    routes=[
+        GET('/v2.1/{project}/os-services', list_services, policy='compute:services:list', query={'host': Str(255), 'binary': Str(255)}, paging=False),
+        PUT('/v2.1/{project}/os-services/enable', enable, policy='compute:services:update', body=_DISABLE, wrap=False, until='2.52'),
+        PUT('/v2.1/{project}/os-services/disable', disable, policy='compute:services:update', body=_DISABLE, wrap=False, until='2.52'),
+        PUT('/v2.1/{project}/os-services/disable-log-reason', disable, policy='compute:services:update', body=_DISABLE, wrap=False, until='2.52'),
+        PUT('/v2.1/{project}/os-services/{id}', update_service, policy='compute:services:update', body=_UPDATE_SERVICE, since='2.53', wrap=None),
+    ],
+)
+ZONES = Resource(
+    'availability_zones',
+    routes=[
+        GET('/v2.1/{project}/os-availability-zone', list_zones, policy='compute:availability_zones:list', listing=False),
+        GET('/v2.1/{project}/os-availability-zone/detail', list_zones_detail, policy='compute:availability_zones:detail', listing=False),
+    ],
+)
+QUOTAS = Resource(
+    'quota_sets',
+    'quota_set',
+    routes=[
+        GET(_QUOTA, show_quotas, policy='compute:quotas:show', query=_QUERY),
+        GET(f'{_QUOTA}/detail', show_quota_detail, policy='compute:quotas:show', listing=False, query=_QUERY),
+        GET(f'{_QUOTA}/defaults', show_quota_defaults, policy='compute:quotas:show', listing=False),
+        PUT(_QUOTA, update_quotas, policy='compute:quotas:update', body=_QUOTA_BODY, query=_QUERY),
+        DELETE(_QUOTA, reset_quotas, policy='compute:quotas:update', ok=202, query=_QUERY),
+    ],
+)
+OTHERS = Resource(
+    'others',
+    'other',
+    routes=[
+        GET('/v2.1/{project}/limits', show_limits, policy='compute:limits:show', listing=False, query={'reserved': Str(8), 'tenant_id': Str(64)}),
+        GET('/v2.1/{project}/extensions', list_extensions, policy='compute:extensions:list', listing=False),
+        POST('/v2.1/{project}/os-server-external-events', external_events, policy='compute:external_events:create',
+             body=Obj({'events': _EVENTS}, required=['events']), wrap=False),
+    ],
+)  # fmt: skip
+RESOURCES = [HYPERVISORS, SERVICES, ZONES, QUOTAS, OTHERS]

@@ -1,0 +1,206 @@
+"""What hangs on a server: addresses, metadata, tags, and what was done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from common import clock
+from common.api import DELETE, GET, POST, PUT, Call, List, Obj, Reply, Resource, Str
+from common.api.types import Raw
+from common.errors import InvalidInput, NotFound
+from compute import network_info, servers
+from compute.api.server_schemas import METADATA
+from compute.api.versions import minor
+
+_ID = '/v2.1/{project}/servers/{id}'
+_METADATA = Raw(METADATA, 'an object of texts')
+
+
+def list_addresses(call: Call) -> Reply:
+    """Addresses by network."""
+    server, _ = servers.show(call.service, call.ctx, call.params['id'])
+    return Reply({'addresses': network_info.addresses(server.network_info, extended=False)}, wrap=False)
+
+
+def show_addresses(call: Call) -> Reply:
+    """Addresses of one network."""
+    server, _ = servers.show(call.service, call.ctx, call.params['id'])
+    found = network_info.addresses(server.network_info, extended=False)
+    label = call.params['label']
+    if label not in found:
+        raise NotFound(message=f'Instance is not a member of network {label[:255]}')
+    return Reply({label: found[label]}, wrap=False)
+
+
+def show_metadata(call: Call) -> Reply:
+    """All metadata."""
+    server, _ = servers.show(call.service, call.ctx, call.params['id'])
+    return Reply({'metadata': server.server_metadata}, wrap=False)
+
+
+def show_item(call: Call) -> Reply:
+    """One item."""
+    server, _ = servers.show(call.service, call.ctx, call.params['id'])
+    key = call.params['key']
+    if key not in server.server_metadata:
+        raise NotFound(message='Metadata item was not found')
+    return Reply({'meta': {key: server.server_metadata[key]}}, wrap=False)
+
+
+def add_metadata(call: Call) -> Reply:
+    """Add to it."""
+    return Reply({'metadata': servers.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'])}, wrap=False)
+
+
+def replace_metadata(call: Call) -> Reply:
+    """Replace it."""
+    changed = servers.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'], replace=True)
+    return Reply({'metadata': changed}, wrap=False)
+
+
+def set_item(call: Call) -> Reply:
+    """Set one item."""
+    key, meta = call.params['key'], call.body['meta']
+    if set(meta) != {key}:
+        raise InvalidInput('Request body and URI mismatch', field='meta')
+    servers.change_metadata(call.service, call.ctx, call.params['id'], meta)
+    return Reply({'meta': meta}, wrap=False)
+
+
+def remove_item(call: Call) -> None:
+    """Remove one item."""
+    servers.change_metadata(call.service, call.ctx, call.params['id'], {}, remove=call.params['key'])
+
+
+def list_tags(call: Call) -> Reply:
+    """All tags."""
+    server, _ = servers.show(call.service, call.ctx, call.params['id'])
+    return Reply({'tags': server.tags}, wrap=False)
+
+
+def replace_tags(call: Call) -> Reply:
+    """Replace them."""
+    return Reply({'tags': servers.change_tags(call.service, call.ctx, call.params['id'], call.body['tags'])}, wrap=False)
+
+
+def remove_tags(call: Call) -> None:
+    """Remove all."""
+    servers.change_tags(call.service, call.ctx, call.params['id'], [])
+
+
+def show_tag(call: Call) -> None:
+    """204 when it is there."""
+    server, _ = servers.show(call.service, call.ctx, call.params['id'])
+    if call.params['tag'] not in server.tags:
+        raise NotFound('tag', call.params['tag'])
+
+
+def add_tag(call: Call) -> Reply:
+    """Add one."""
+    added = servers.set_tag(call.service, call.ctx, call.params['id'], call.params['tag'], True)
+    location = call.url(f'/v2.1/servers/{call.params["id"]}/tags/{call.params["tag"]}')
+    return Reply(None, 201 if added else 204, headers={'Location': location})
+
+
+def remove_tag(call: Call) -> None:
+    """Remove one."""
+    servers.set_tag(call.service, call.ctx, call.params['id'], call.params['tag'], False)
+
+
+# -- what was done to it
+
+_ACTIONS = {'boot': 'create'}
+_RESULTS = {'done': 'Success', 'skipped': 'Success', 'failed': 'Error'}
+
+
+def _action(record: Any) -> dict[str, Any]:
+    name = record.kind.partition('.')[2]
+    return {
+        'action': _ACTIONS.get(name, name),
+        'instance_uuid': record.resource_id,
+        'request_id': record.request_id,
+        'user_id': record.user,
+        'project_id': record.project,
+        'start_time': clock.iso(record.created_at, micro=True, zulu=False),
+        'message': 'Error' if record.state == 'failed' else None,
+    }
+
+
+def _history(call: Call) -> list[Any]:
+    with call.service.db.read() as session:
+        servers.find(call.service, call.ctx, session, call.params['id'])
+        return list(call.service.ops.history(session, call.params['id']))
+
+
+def list_actions(call: Call) -> Reply:
+    """Operations on the server, newest first."""
+    found = []
+    for record in _history(call):
+        body = _action(record)
+        if minor(call) >= 58:
+            body['updated_at'] = clock.iso(record.updated_at, micro=True, zulu=False)
+        found.append(body)
+    return Reply({'instanceActions': found}, wrap=False)
+
+
+def show_action(call: Call) -> Reply:
+    """The operation of one request, with its steps."""
+    record = next((found for found in _history(call) if found.request_id == call.params['request']), None)
+    if record is None:
+        raise NotFound(message=f'Action for request_id {call.params["request"][:64]} on instance {call.params["id"]} not found')
+    with call.service.db.read() as session:
+        events = call.service.ops.events(session, record.id)
+    body = _action(record)
+    body['events'] = _events(call, events)
+    if minor(call) >= 58:
+        body['updated_at'] = clock.iso(record.updated_at, micro=True, zulu=False)
+    return Reply({'instanceAction': body}, wrap=False)
+
+
+def _events(call: Call, events: list[Any]) -> list[dict[str, Any]]:
+    """Steps with their start and end."""
+    started: dict[tuple[str, str], Any] = {}
+    found = []
+    for event in events:
+        key = (event.direction, event.step)
+        if event.event == 'started':
+            started.setdefault(key, event.at)
+        elif event.event in _RESULTS and event.step:
+            body = {
+                'event': event.step if event.direction == 'do' else f'undo_{event.step}',
+                'start_time': clock.iso(started.pop(key, event.at), micro=True, zulu=False),
+                'finish_time': clock.iso(event.at, micro=True, zulu=False),
+                'result': _RESULTS[event.event],
+                'traceback': None,
+            }
+            if minor(call) >= 62:
+                body['hostId'] = ''
+                if call.ctx.is_admin:
+                    body['host'] = event.host
+            found.append(body)
+    return found[::-1]
+
+
+PARTS = Resource(
+    'server_parts',
+    'server_part',
+    routes=[
+        GET(f'{_ID}/ips', list_addresses, policy='compute:servers:show', listing=False),
+        GET(f'{_ID}/ips/{{label}}', show_addresses, policy='compute:servers:show'),
+        GET(f'{_ID}/metadata', show_metadata, policy='compute:servers:show', listing=False),
+        POST(f'{_ID}/metadata', add_metadata, policy='compute:servers:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        PUT(f'{_ID}/metadata', replace_metadata, policy='compute:servers:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        GET(f'{_ID}/metadata/{{key}}', show_item, policy='compute:servers:show'),
+        PUT(f'{_ID}/metadata/{{key}}', set_item, policy='compute:servers:update', body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
+        DELETE(f'{_ID}/metadata/{{key}}', remove_item, policy='compute:servers:update'),
+        GET(f'{_ID}/tags', list_tags, policy='compute:servers:show', listing=False, since='2.26'),
+        PUT(f'{_ID}/tags', replace_tags, policy='compute:servers:update', body=Obj({'tags': List(Str(60, min=1), max=50)}, required=['tags']), wrap=False, since='2.26'),
+        DELETE(f'{_ID}/tags', remove_tags, policy='compute:servers:update', since='2.26'),
+        GET(f'{_ID}/tags/{{tag}}', show_tag, policy='compute:servers:show', ok=204, since='2.26'),
+        PUT(f'{_ID}/tags/{{tag}}', add_tag, policy='compute:servers:update', body=None, ok=201, since='2.26'),
+        DELETE(f'{_ID}/tags/{{tag}}', remove_tag, policy='compute:servers:update', since='2.26'),
+        GET(f'{_ID}/os-instance-actions', list_actions, policy='compute:instance_actions:list', listing=False,
+            query={'limit': Str(8), 'marker': Str(64), 'changes-since': Str(40), 'changes-before': Str(40)}),
+        GET(f'{_ID}/os-instance-actions/{{request}}', show_action, policy='compute:instance_actions:list'),
+    ],
+)  # fmt: skip

@@ -1,0 +1,126 @@
+"""Putting the compute service together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from common.api import Application
+from common.context import Context
+from common.operations import SERVICE, LocalBell, Operations, Runner, host_of
+from common.operations.timeline import RequestEvents
+from common.policy import Policy
+from common.quota import Quotas
+from common.runtime import ApiPart, ServiceParts, WorkerPart
+from common.service.heartbeat import Periodic
+from compute.api import RESOURCES
+from compute.api.versions import SPEC
+from compute.conf import ComputeOptions
+from compute.control import Control
+from compute.db import servers as queries
+from compute.db.models import QUOTAS, TABLES
+from compute.operations import DEFINITIONS
+from compute.reconcile import reconcile
+from compute.rpc import ComputeControl, ComputeHost, ComputeMetadata
+from compute.service import ComputeService, quota_defaults
+from compute.worker import ComputeWorker, HostEnd, make_drivers
+from scheduler.rpc import Scheduler
+
+if TYPE_CHECKING:
+    from common.messaging import Broker
+    from common.runtime import Runtime
+
+_INVENTORY_EVERY = 60.0
+
+
+class _FarBell:
+    """Rings at other processes, by message."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def ring(self, location: str, operation_id: str) -> None:
+        """Wake whoever runs the operations of a place."""
+        host = host_of(location)
+        ctx = Context.service('compute')
+        if host is None:
+            self._broker.client(ComputeControl).wake(ctx, operation=operation_id)
+        else:
+            self._broker.client(ComputeHost, host=host).wake(ctx, operation=operation_id)
+
+
+def build(runtime: Runtime) -> ServiceParts:
+    """The service and its parts: API, conductor and, on a hypervisor host, the worker."""
+    options = runtime.settings.get(ComputeOptions)
+    db = runtime.database('compute')
+    policy = Policy([rule for resource in RESOURCES for rule in resource.rules], runtime.policy_file('compute'))
+    service = ComputeService(
+        options=options,
+        db=db,
+        policy=policy,
+        broker=runtime.broker,
+        ops=Operations(db, DEFINITIONS, TABLES, LocalBell(_FarBell(runtime.broker))),
+        quotas=Quotas(QUOTAS, quota_defaults(options), queries.usage),
+        network=runtime.rest('compute', 'network'),
+        image=runtime.rest('compute', 'image'),
+        volume=runtime.rest('compute', 'volume'),
+        scheduler=runtime.broker.client(Scheduler),
+    )
+    return ServiceParts(
+        'compute',
+        service,
+        apis=[ApiPart('compute', lambda: Application('compute', RESOURCES, instance=service, policy=policy, versions=SPEC))],
+        workers=[_conductor(runtime, service), _worker(runtime, service)],
+        db=db,
+        migrations='compute.db',
+        checks={'database': lambda: _ping(service)},
+        request_events=RequestEvents(db, TABLES),
+    )
+
+
+def _ping(service: ComputeService) -> str | None:
+    service.db.ping()
+    return None
+
+
+def _conductor(runtime: Runtime, service: ComputeService) -> WorkerPart:
+    runner = Runner(service.ops, at=SERVICE, world=service, workers=service.options.worker_threads)
+    started: list[Any] = []
+
+    def start() -> None:
+        control = Control(service, runner)
+        started.append(runtime.broker.serve(ComputeControl, control, workers=4))
+        started.append(runtime.broker.serve(ComputeMetadata, control, workers=8))
+        runner.start()
+
+    def stop(drain: float) -> None:
+        runner.stop(drain)
+        for server in started:
+            server.stop(drain)
+
+    return WorkerPart('conductor', start, stop)
+
+
+def _worker(runtime: Runtime, service: ComputeService) -> WorkerPart:
+    started: list[Any] = []
+
+    def start() -> None:
+        options = service.options
+        worker = ComputeWorker(service, make_drivers(options, runtime.host, runtime.state))
+        for host in worker.drivers:
+            started.append(runtime.broker.serve(ComputeHost, HostEnd(worker, host), host=host, workers=4))
+        worker.start()
+        started.append(worker)
+        for periodic in (
+            Periodic('compute-report', worker.report, options.report_interval, at_once=False),
+            Periodic('compute-inventory', worker.report_inventory, _INVENTORY_EVERY, at_once=False),
+            Periodic('compute-reconcile', lambda: reconcile(worker), options.reconcile_interval),
+        ):
+            periodic.start()
+            started.append(periodic)
+
+    def stop(drain: float) -> None:
+        for one in reversed(started):
+            one.stop(drain)
+        started.clear()
+
+    return WorkerPart('worker', start, stop)

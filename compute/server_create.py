@@ -1,0 +1,261 @@
+"""Making servers: everything is checked first, then rows and operations are written in one transaction."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from common.clock import now
+from common.context import Context
+from common.errors import Forbidden, InvalidInput, NotFound
+from common.ids import new_id
+from compute import flavors, servers
+from compute.db import keypairs as keypair_queries
+from compute.db.models import Flavor, KeyPair, Server
+from compute.operations import ports
+from compute.operations.boot import BOOT, STARTS_IN
+
+if TYPE_CHECKING:
+    from compute.service import ComputeService
+
+_GIB = 1 << 30
+
+
+def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> tuple[list[Server], str]:
+    """Write the servers and start to make them; gives them and the administrator's password.
+
+    :param body: as the API takes it, already validated
+    :raises: InvalidInput, NotFound, Conflict, Forbidden, OverQuota
+    """
+    if ctx.project_id is None or ctx.user_id is None:
+        raise InvalidInput('Servers belong to projects: use a token that is scoped to one.')
+    least, most = _counts(service, body)
+    flavor = _flavor(service, ctx, body['flavorRef'])
+    _check_block_devices(body)
+    image = _image(service, ctx, body, flavor)
+    networks = ports.resolve(service.network.with_context(ctx), ctx.project_id, body.get('networks'), ctx.is_admin)
+    if most > 1 and any(request.get('port') or request.get('fixed_ip') for request in networks):
+        raise InvalidInput('Several servers cannot share a port or a fixed address; ask for them one by one.', field='max_count')
+    groups = _security_groups(service, ctx, body.get('security_groups'))
+    pair = _keypair(service, ctx, body.get('key_name'))
+    user_data = _user_data(service, body.get('user_data'))
+    zone, host = _zone(service, ctx, body)
+    made = []
+    common = {
+        'flavor': flavor, 'image': image, 'pair': pair, 'user_data': user_data, 'zone': zone, 'groups': groups,
+        'reservation': f'r-{secrets.token_hex(4)}', 'config_drive': _config_drive(body), 'networks': networks,
+    }  # fmt: skip
+    claim = _claim(ctx, flavor, image, zone, host, hints)
+    with service.db.write() as session:
+        count = _count_within_quota(service, session, ctx.project_id, flavor, least, most)
+        servers.check_metadata_count(service, session, ctx.project_id, body.get('metadata') or {})
+        for index in range(count):
+            server = _row(ctx, body, common, index, count)
+            session.add(server)
+            session.flush()
+            service.ops.start(session, ctx, BOOT, server.id, params=_params(server, common, claim, body))
+            made.append(server)
+    return made, body.get('adminPass') or secrets.token_urlsafe(service.options.password_length)[: service.options.password_length]
+
+
+def _counts(service: ComputeService, body: dict[str, Any]) -> tuple[int, int]:
+    least = int(body.get('min_count') or 1)
+    most = int(body.get('max_count') or least)
+    if least > most:
+        raise InvalidInput('min_count must be <= max_count', field='min_count')
+    if most > service.options.max_servers_per_request:
+        raise InvalidInput(f'max_count is at most {service.options.max_servers_per_request}.', field='max_count')
+    return least, most
+
+
+def _check_block_devices(body: dict[str, Any]) -> None:
+    """Take the one mapping that says what `imageRef` says; refuse what is not there yet rather than ignore it."""
+    for mapping in body.get('block_device_mapping_v2') or ():
+        plain = mapping.get('source_type') == 'image' and mapping.get('destination_type', 'local') == 'local' and mapping.get('boot_index') in (0, '0')
+        if not plain:
+            raise InvalidInput(
+                'block_device_mapping_v2 may hold the boot image on local disk only; attach volumes to the running server.',
+                field='block_device_mapping_v2',
+            )
+        body.setdefault('imageRef', mapping.get('uuid'))
+
+
+def _flavor(service: ComputeService, ctx: Context, reference: Any) -> Flavor:
+    flavor_id = str(reference).rstrip('/').rpartition('/')[2]
+    try:
+        return flavors.find(service, ctx, flavor_id)
+    except NotFound:
+        raise InvalidInput(f'Flavor {flavor_id[:255]} could not be found.', field='flavorRef') from None
+
+
+def _image(service: ComputeService, ctx: Context, body: dict[str, Any], flavor: Flavor) -> dict[str, Any]:
+    """The image, as far as the boot needs it. Raises InvalidInput when it cannot be booted with the flavor."""
+    reference = str(body.get('imageRef') or '').rstrip('/').rpartition('/')[2]
+    if not reference:
+        raise InvalidInput('Invalid imageRef provided: give the id of an image. Servers cannot boot from volumes yet.', field='imageRef')
+    try:
+        image = service.image_of(ctx, reference)
+    except NotFound:
+        raise InvalidInput(f'Can not find requested image {reference[:64]}', field='imageRef') from None
+    visible = image['visibility'] in ('public', 'community') or image['owner'] == ctx.project_id or ctx.is_admin
+    if not visible and not _is_member(service, ctx, reference):
+        raise InvalidInput(f'Can not find requested image {reference}', field='imageRef')
+    if image['status'] != 'active':
+        raise InvalidInput(f'Image {reference} is not active.', field='imageRef')
+    if image['min_ram'] > flavor.memory_mib:
+        raise InvalidInput(f"Flavor's memory is too small for requested image: {image['min_ram']} MiB are needed.", field='flavorRef')
+    size = (image.get('virtual_size') or image.get('size') or 0) / _GIB
+    if 0 < flavor.root_gib < max(image['min_disk'], size):
+        raise InvalidInput(
+            f"Flavor's disk is too small for requested image. Flavor disk is {flavor.root_gib} GiB, minimum is {max(image['min_disk'], size):.2f} GiB.",
+            field='flavorRef',
+        )
+    properties = {k: v for k, v in image.items() if isinstance(v, str) and (k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id'))}
+    return {'id': image['id'], 'disk_format': image['disk_format'], 'os_hash_value': image.get('os_hash_value'), 'properties': properties}
+
+
+def _is_member(service: ComputeService, ctx: Context, image_id: str) -> bool:
+    members = service.image.with_context(ctx).get(f'/v2/images/{image_id}/members')['members']
+    return any(member['member_id'] == ctx.project_id for member in members)
+
+
+def _security_groups(service: ComputeService, ctx: Context, asked: list[dict[str, str]] | None) -> tuple[list[str], list[str]]:
+    """(ids, names); both empty for the project's default group, which the network service applies itself."""
+    names = list(dict.fromkeys(group['name'] for group in asked or []))
+    if not names or names == ['default']:
+        return [], ['default']
+    found = service.network.with_context(ctx).get(f'/v2.0/security-groups?project_id={ctx.project_id}&fields=id&fields=name')['security_groups']
+    ids = []
+    for name in names:
+        matching = [group['id'] for group in found if name in (group['id'], group['name'])]
+        if not matching:
+            raise InvalidInput(f"Security group {name[:64]} not found for project {ctx.project_id}.", field='security_groups')
+        if len(matching) > 1 and name not in matching:
+            raise InvalidInput(f"Multiple security groups found matching '{name[:64]}'. Use an ID to be more specific.", field='security_groups')
+        ids.append(name if name in matching else matching[0])
+    return ids, names
+
+
+def _keypair(service: ComputeService, ctx: Context, name: str | None) -> KeyPair | None:
+    if not name:
+        return None
+    with service.db.read() as session:
+        pair = keypair_queries.get(session, str(ctx.user_id), name)
+    if pair is None:
+        raise InvalidInput('Invalid key_name provided.', field='key_name')
+    return pair
+
+
+def _user_data(service: ComputeService, text: str | None) -> str | None:
+    if text is None:
+        return None
+    if len(text) > service.options.max_user_data:
+        raise InvalidInput(f'User data has at most {service.options.max_user_data} characters, in base64.', field='user_data')
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidInput('Userdata content cannot be decoded: it must be base64.', field='user_data') from None
+    return text
+
+
+def _zone(service: ComputeService, ctx: Context, body: dict[str, Any]) -> tuple[str | None, str | None]:
+    """(zone, host) from `zone[:host[:node]]` or `host`."""
+    zone, _, host = str(body.get('availability_zone') or '').partition(':')
+    host = body.get('host') or host.partition(':')[0]
+    if host and not ctx.is_admin:
+        raise Forbidden("Policy doesn't allow compute:servers:create:forced_host to be performed.")
+    if zone:
+        known = {entry.get('zone') for entry in service.scheduler.hosts(ctx, kind='server')}
+        if zone not in known:
+            raise InvalidInput('The requested availability zone is not available', field='availability_zone')
+    return zone or None, host or None
+
+
+def _config_drive(body: dict[str, Any]) -> bool:
+    return str(body.get('config_drive') or '').lower() in ('true', '1', 'yes', 'on')
+
+
+def _claim(ctx: Context, flavor: Flavor, image: dict[str, Any], zone: str | None, host: str | None, hints: dict[str, Any]) -> dict[str, Any]:
+    """What the scheduler is asked."""
+
+    def many(name: str) -> list[str]:
+        value = hints.get(name) or []
+        return [value] if isinstance(value, str) else list(value)
+
+    return {
+        'kind': 'server',
+        'vcpus': flavor.vcpus,
+        'ram': flavor.memory_mib,
+        'disk': flavor.root_gib + flavor.ephemeral_gib + -(-flavor.swap_mib // 1024),
+        'project': ctx.project_id,
+        'zone': zone,
+        'force_host': host,
+        'image': image['properties'],
+        'extra_specs': flavor.extra_specs,
+        'different_host': many('different_host'),
+        'same_host': many('same_host'),
+    }
+
+
+def _count_within_quota(service: ComputeService, session: Any, project: str, flavor: Flavor, least: int, most: int) -> int:
+    """How many servers the quotas allow, from `most` down to `least`. Raises OverQuota when not even that."""
+    from common.errors import OverQuota
+
+    for count in range(most, least - 1, -1):
+        try:
+            service.quotas.reserve(session, project, {'instances': count, 'cores': count * flavor.vcpus, 'ram': count * flavor.memory_mib})
+        except OverQuota:
+            if count == least:
+                raise
+            continue
+        return count
+    raise AssertionError('unreachable')
+
+
+_NOT_HOST = re.compile(r'[^a-z0-9.-]+')
+
+
+def host_name(name: str, server_id: str) -> str:
+    """A name for the guest itself: letters, digits, dashes and dots of the server's name, or one made of its id."""
+    found = _NOT_HOST.sub('-', name.lower()).strip('.-')[:63].strip('.-')
+    return found or f'server-{server_id}'
+
+
+def _row(ctx: Context, body: dict[str, Any], common: dict[str, Any], index: int, count: int) -> Server:
+    flavor: Flavor = common['flavor']
+    server_id = new_id()
+    name = body['name'].strip() if count == 1 else f'{body["name"].strip()}-{index + 1}'
+    pair: KeyPair | None = common['pair']
+    return Server(
+        id=server_id, project_id=str(ctx.project_id), user_id=str(ctx.user_id), name=name,
+        hostname=body.get('hostname') or host_name(name, server_id), description=body.get('description'), power_state=0, **STARTS_IN,
+        availability_zone=common['zone'], requested_zone=common['zone'], image_id=common['image']['id'], flavor_id=flavor.id,
+        flavor={
+            'id': flavor.id, 'original_name': flavor.name, 'vcpus': flavor.vcpus, 'ram': flavor.memory_mib, 'disk': flavor.root_gib,
+            'ephemeral': flavor.ephemeral_gib, 'swap': flavor.swap_mib, 'extra_specs': flavor.extra_specs,
+        },
+        vcpus=flavor.vcpus, memory_mib=flavor.memory_mib, root_gib=flavor.root_gib,
+        key_name=pair.name if pair else None, key_type=pair.type if pair else None, public_key=pair.public_key if pair else None,
+        user_data=common['user_data'], config_drive=common['config_drive'], server_metadata=dict(body.get('metadata') or {}),
+        tags=sorted(set(body.get('tags') or ())), network_info=[], requested={'security_group_names': common['groups'][1]},
+        access_ip_v4=body.get('accessIPv4') or None, access_ip_v6=body.get('accessIPv6') or None,
+        disk_config=body.get('OS-DCF:diskConfig') or 'MANUAL', reservation_id=common['reservation'], launch_index=index, created_at=now(),
+        locked=False, progress=0, deleted=False,
+    )  # fmt: skip
+
+
+def _params(server: Server, common: dict[str, Any], claim: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """What the boot operation is started with."""
+    return {
+        'claim': claim,
+        'networks': common['networks'],
+        'security_groups': common['groups'][0],
+        'project_id': server.project_id,
+        'zone': common['zone'],
+        'image': common['image'],
+        'config_drive': server.config_drive,
+        'files': body.get('personality') or [],
+    }

@@ -1,0 +1,145 @@
+"""Lists of servers: filters, order, pages."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Any
+
+from common.context import Context
+from common.errors import InvalidInput
+from compute import server_states
+from compute.db import server_filters as filters_in_sql
+from compute.db import servers as queries
+
+if TYPE_CHECKING:
+    from compute.service import ComputeService
+
+# Filters that users may use as they are: query parameter -> column.
+_EXACT = {
+    'uuid': 'id', 'id': 'id', 'image': 'image_id', 'flavor': 'flavor_id', 'key_name': 'key_name', 'user_id': 'user_id', 'reservation_id': 'reservation_id',
+    'availability_zone': 'availability_zone', 'power_state': 'power_state', 'launch_index': 'launch_index', 'task_state': 'task_state',
+    'vm_state': 'vm_state', 'description': 'description', 'config_drive': 'config_drive', 'hostname': 'hostname',
+}  # fmt: skip
+_ADMIN = {'host': 'host', 'node': 'host', 'hypervisor_hostname': 'host'}
+_TIMES = {'changes-since': 'since', 'changes-before': 'before'}
+
+
+def list_page(
+    service: ComputeService,
+    ctx: Context,
+    query: dict[str, Any],
+    order: list[tuple[str, str]],
+    limit: int | None,
+    marker: str | None,
+    everywhere: bool,
+) -> tuple[list[Any], dict[str, list[tuple[str, bool]]]]:
+    """A page of rows and their volumes. Raises InvalidInput for a marker that is no server, or values that cannot be."""
+    conditions, by_address = _conditions(ctx, query, everywhere)
+    with service.db.read() as session:
+        last = queries.get(session, marker, deleted=True) if marker is not None else None
+        if marker is not None and (last is None or not (everywhere or last.project_id == ctx.project_id)):
+            raise InvalidInput(f'marker [{marker[:64]}] not found', field='marker')
+        rows = queries.list_servers(session, conditions, order, None if by_address else limit, last)
+        if by_address:
+            rows = [row for row in rows if by_address(row)][:limit]
+        return rows, queries.attached_ids(session, [row.id for row in rows])
+
+
+def _conditions(ctx: Context, query: dict[str, Any], everywhere: bool) -> tuple[list[Any], Any]:
+    found: list[Any] = [filters_in_sql.deleted(_truth(query.get('deleted')) and ctx.is_admin)]
+    project = query.get('project_id') or query.get('tenant_id')
+    if not everywhere:
+        found.append(filters_in_sql.equal('project_id', ctx.project_id))
+    elif project:
+        found.append(filters_in_sql.equal('project_id', project))
+    for name, value in query.items():
+        if name in _EXACT:
+            column = _EXACT[name]
+            found.append(filters_in_sql.equal(column, _convert(column, str(value))))
+        elif name in _ADMIN and ctx.is_admin:
+            found.append(filters_in_sql.equal('host', value))
+        elif name == 'name':
+            found.append(filters_in_sql.matches('name', _pattern(str(value))))
+        elif name == 'status':
+            found.append(_status(value))
+        elif name in _TIMES:
+            found.append(filters_in_sql.changed(_TIMES[name], _time(name, str(value))))
+        elif name == 'locked':
+            found.append(filters_in_sql.equal('locked', _truth(value)))
+    return found, _by_json(query)
+
+
+def _by_json(query: dict[str, Any]) -> Any:
+    """A test for what lies inside JSON columns (tags, addresses), or None."""
+    tests = []
+    for name, test in (('tags', all), ('tags-any', any)):
+        if query.get(name):
+            wanted = str(query[name]).split(',')
+            tests.append(lambda row, test=test, wanted=wanted: test(tag in row.tags for tag in wanted))
+            if name == 'tags':
+                continue
+    for name, test in (('not-tags', all), ('not-tags-any', any)):
+        if query.get(name):
+            wanted = str(query[name]).split(',')
+            tests.append(lambda row, test=test, wanted=wanted: not test(tag in row.tags for tag in wanted))
+    for name, version in (('ip', 4), ('ip6', 6)):
+        if query.get(name):
+            pattern = _regex(name, str(query[name]))
+            tests.append(lambda row, pattern=pattern, version=version: any(
+                pattern.search(ip['address']) for entry in row.network_info for ip in entry['ips'] if ip['version'] == version))  # fmt: skip
+    return (lambda row: all(test(row) for test in tests)) if tests else None
+
+
+def _regex(name: str, text: str) -> re.Pattern[str]:
+    try:
+        ipaddress.ip_address(text)
+        return re.compile(f'^{re.escape(text)}$')
+    except ValueError:
+        pass
+    if len(text) > 64 or not re.fullmatch(r'[0-9a-fA-F.:^$*?+\\]*', text):
+        raise InvalidInput(f'{name} is an address or a simple pattern of one.', field=name)
+    try:
+        return re.compile(text)
+    except re.error:
+        raise InvalidInput(f'{name} is not a valid pattern.', field=name) from None
+
+
+def _status(value: Any) -> Any:
+    parts = []
+    for one in value if isinstance(value, list) else [value]:
+        states, tasks = server_states.states_of(str(one))
+        parts.append((states, tasks))
+    return filters_in_sql.in_states(parts)
+
+
+def _pattern(text: str) -> str:
+    """Part of a name, as SQL's LIKE wants it; the anchors of a regular expression are understood."""
+    start, end = text.startswith('^'), text.endswith('$')
+    core = text[1 if start else 0 : -1 if end else None].replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_').replace('.*', '%')
+    return f'{"" if start else "%"}{core}{"" if end else "%"}'
+
+
+def _truth(value: Any) -> bool:
+    return str(value).lower() in ('true', '1', 'yes', 'on', 't')
+
+
+def _convert(column: str, text: str) -> Any:
+    if column in ('power_state', 'launch_index'):
+        if not re.fullmatch(r'-?\d{1,9}', text):
+            raise InvalidInput(f'{column} is a number, not {text[:40]!r}.', field=column)
+        return int(text)
+    if column == 'config_drive':
+        return _truth(text)
+    if column in ('image_id', 'flavor_id'):
+        return text.rstrip('/').rpartition('/')[2]
+    return text
+
+
+def _time(name: str, text: str) -> datetime.datetime:
+    try:
+        found = datetime.datetime.fromisoformat(text.replace('Z', '+00:00').replace(' ', '+'))
+    except ValueError:
+        raise InvalidInput(f'{name} is a time like 2026-01-31T10:00:00Z, not {text[:40]!r}.', field=name) from None
+    return found.astimezone(datetime.UTC).replace(tzinfo=None) if found.tzinfo is not None else found

@@ -1,0 +1,68 @@
+"""Queries about addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from network.db.models import ALLOCATIONS
+from network.db.rows import chunks, insert_all
+
+_A = ALLOCATIONS.c
+
+
+def used(session: Session, subnet_id: str, candidates: Iterable[str] | None = None) -> set[str]:
+    """Addresses of a subnet that are in use; only among the candidates, if given."""
+    query = sa.select(_A.ip_address).where(_A.subnet_id == subnet_id)
+    if candidates is not None:
+        query = query.where(_A.ip_address.in_(list(candidates)))
+    return {address for (address,) in session.execute(query)}
+
+
+def add(session: Session, network_id: str, port_id: str, addresses: Sequence[tuple[str, str]], first: int = 0) -> None:
+    """Give (subnet, address) pairs to a port."""
+    rows = [
+        {'subnet_id': subnet_id, 'ip_address': address, 'port_id': port_id, 'network_id': network_id, 'position': first + n}
+        for n, (subnet_id, address) in enumerate(addresses)
+    ]
+    insert_all(session, ALLOCATIONS, rows)
+
+
+def replace(session: Session, network_id: str, port_id: str, addresses: Sequence[tuple[str, str]]) -> None:
+    """Let a port have exactly these."""
+    session.execute(sa.delete(ALLOCATIONS).where(_A.port_id == port_id))
+    add(session, network_id, port_id, addresses)
+
+
+def of_port(session: Session, port_id: str) -> list[tuple[str, str]]:
+    """(subnet, address) pairs of a port, in order."""
+    query = sa.select(_A.subnet_id, _A.ip_address).where(_A.port_id == port_id).order_by(_A.position)
+    return [(subnet_id, address) for subnet_id, address in session.execute(query)]
+
+
+def of_ports(session: Session, ports: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """(subnet, address) pairs by port: one query for each 500 ports."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for part in chunks(ports):
+        query = sa.select(_A.port_id, _A.subnet_id, _A.ip_address).where(_A.port_id.in_(part)).order_by(_A.port_id, _A.position)
+        for port_id, subnet_id, address in session.execute(query):
+            found.setdefault(port_id, []).append((subnet_id, address))
+    return found
+
+
+def holder(session: Session, subnet_id: str, address: str) -> str | None:
+    """The port that has an address."""
+    return session.execute(sa.select(_A.port_id).where(_A.subnet_id == subnet_id, _A.ip_address == address)).scalar()
+
+
+def in_subnet(session: Session, subnet_id: str) -> bool:
+    """Whether any address of a subnet is in use."""
+    return session.execute(sa.select(_A.port_id).where(_A.subnet_id == subnet_id).limit(1)).first() is not None
+
+
+def release_subnet(session: Session, subnet_id: str) -> None:
+    """Take all addresses of a subnet back."""
+    session.execute(sa.delete(ALLOCATIONS).where(_A.subnet_id == subnet_id))
+

@@ -1,0 +1,73 @@
+"""A whole cloud in one process, and what has to be done once for any cloud."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from common.config import EndpointOptions, ServiceOptions, Settings
+from common.runtime import SERVICES, Runtime
+from pileus import settings as state_files
+
+if TYPE_CHECKING:
+    from identity.bootstrap import BootstrapPlan
+
+# (type, name, endpoint option, path behind the endpoint)
+CATALOG = (
+    ('identity', 'keystone', 'identity', '/v3'),
+    ('compute', 'nova', 'compute', '/v2.1'),
+    ('image', 'glance', 'image', ''),
+    ('volumev3', 'cinderv3', 'volume', '/v3/$(project_id)s'),
+    ('block-storage', 'cinder', 'volume', '/v3/$(project_id)s'),
+    ('network', 'neutron', 'network', ''),
+)
+SERVICE_USERS = ('compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
+
+
+def plan(settings: Settings, state: pathlib.Path) -> BootstrapPlan:
+    """What identity has to know from the start."""
+    from identity.bootstrap import BootstrapPlan, ServicePlan, UserPlan
+
+    endpoints = settings.get(EndpointOptions)
+    services = [ServicePlan(type=kind, name=name, url=getattr(endpoints, option) + path) for kind, name, option, path in CATALOG]
+    return BootstrapPlan(
+        admin_password=state_files.secret(state, 'admin-password'),
+        region=settings.get(ServiceOptions).region,
+        services=services,
+        service_users=SERVICE_USERS,
+        service_password=state_files.secret(state, 'service-password'),
+        users=[UserPlan('demo', state_files.secret(state, 'demo-password'), 'demo')],
+    )
+
+
+def bootstrap(runtime: Runtime) -> None:
+    """Make the first users, roles and the catalog; what is there stays."""
+    from identity.bootstrap import bootstrap as make
+
+    make(runtime.parts['identity'].service, plan(runtime.settings, runtime.state))
+
+
+def embedded(settings: Settings, services: Iterable[str] = SERVICES) -> Runtime:
+    """A cloud in this process, built and prepared; `start` makes it run."""
+    runtime = Runtime(settings, embedded=True)
+    runtime.build(services)
+    runtime.prepare()
+    bootstrap(runtime)
+    return runtime
+
+
+def simulated_overrides(state: pathlib.Path, ports: dict[str, int], **groups: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings of a simulated cloud on these ports of loopback."""
+    values: dict[str, dict[str, Any]] = {
+        'service': {'state_dir': str(state), 'host': 'sim'},
+        'endpoints': {name: f'http://127.0.0.1:{port}' for name, port in ports.items()},
+        'messaging': {'url': f'pileus-memory://{state.name}'},
+        'identity': {'password_hash_rounds': 4},
+        'compute': {'driver': 'simulated'},
+        'volume': {'pool': 'simulated', 'target': 'simulated'},
+        'network': {'driver': 'simulated'},
+    }
+    for name, options in groups.items():
+        values.setdefault(name, {}).update(options)
+    return values

@@ -1,0 +1,93 @@
+"""The state folder of a cloud: passwords, configuration and credentials, made once and kept."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from common.config import Settings
+
+CONFIG = 'pileus.conf'
+_SECRETS = ('admin-password', 'demo-password', 'service-password')
+
+
+def default_state() -> pathlib.Path:
+    """Where a cloud lives when nobody says: /var/lib/pileus for root, the user's own data folder else."""
+    if os.geteuid() == 0:
+        return pathlib.Path('/var/lib/pileus')
+    base = os.environ.get('XDG_DATA_HOME')
+    return (pathlib.Path(base) if base else pathlib.Path.home() / '.local' / 'share') / 'pileus'
+
+
+def write_private(path: pathlib.Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    new = path.with_name(f'{path.name}.new')
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, 'w') as file:
+        file.write(text)
+    new.replace(path)
+
+
+def make_secrets(state: pathlib.Path) -> None:
+    """Make the passwords that are missing, in files below `run/`."""
+    state.mkdir(parents=True, exist_ok=True, mode=0o711)
+    run = state / 'run'
+    run.mkdir(exist_ok=True, mode=0o700)
+    for name in _SECRETS:
+        if not (run / name).exists():
+            write_private(run / name, secrets.token_hex(32) if name == 'service-password' else secrets.token_urlsafe(12))
+
+
+def secret(state: pathlib.Path, name: str) -> str:
+    """One of those passwords."""
+    return (state / 'run' / name).read_text().strip()
+
+
+def write_config(state: pathlib.Path, values: Mapping[str, Mapping[str, Any]]) -> pathlib.Path:
+    """Write the configuration file of the cloud; gives its path."""
+    lines = ['# Made by the command that started this cloud. Changes are kept as long as it runs.']
+    for group, options in values.items():
+        lines.append(f'\n[{group}]')
+        lines += [f'{name} = {value}' for name, value in options.items()]
+    path = state / CONFIG
+    write_private(path, '\n'.join(lines) + '\n')
+    return path
+
+
+def load(state: pathlib.Path) -> Settings:
+    """The settings of the cloud in this folder. Raises ConfigError when there is none."""
+    return Settings.load([state / CONFIG])
+
+
+def write_credentials(state: pathlib.Path, auth_url: str, region: str) -> None:
+    """Write `openrc`, `openrc-demo` and `clouds.yaml`, readable by their owner only."""
+    clouds = ['clouds:']
+    for user, file in (('admin', 'openrc'), ('demo', 'openrc-demo')):
+        password = secret(state, f'{user}-password')
+        values = {
+            'OS_AUTH_URL': auth_url,
+            'OS_IDENTITY_API_VERSION': '3',
+            'OS_USERNAME': user,
+            'OS_PASSWORD': password,
+            'OS_PROJECT_NAME': user,
+            'OS_USER_DOMAIN_ID': 'default',
+            'OS_PROJECT_DOMAIN_ID': 'default',
+            'OS_REGION_NAME': region,
+        }
+        write_private(state / file, ''.join(f"export {name}='{value}'\n" for name, value in values.items()))
+        clouds += [
+            f'  pileus-{user}:' if user != 'admin' else '  pileus:',
+            f'    region_name: {region}',
+            "    identity_api_version: '3'",
+            '    auth:',
+            f'      auth_url: {auth_url}',
+            f'      username: {user}',
+            f"      password: '{password}'",
+            f'      project_name: {user}',
+            '      user_domain_id: default',
+            '      project_domain_id: default',
+        ]
+    write_private(state / 'clouds.yaml', '\n'.join(clouds) + '\n')
