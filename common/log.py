@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from typing import Any
 
 _CURRENT: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar('pileus_log', default=None)
+_SECONDS = '%Y-%m-%d %H:%M:%S'
 _FIELDS = ('request_id', 'global_request_id', 'user_id', 'project_id')
+SERVICES = ('identity', 'scheduler', 'image', 'volume', 'network', 'compute', 'metadata')
 # A value behind a word that names a secret, in JSON, key=value pairs, headers and URLs.
 _SECRETS = (
     re.compile(r'''((?:password|passwd|secret|auth_password|x-auth-token|x-subject-token|token|private_key)["']?\s*[:=]\s*["']?)([^"'\s,&}]+)''', re.IGNORECASE),
@@ -56,7 +58,7 @@ def bound(ctx: Any = None, **more: str | None) -> Iterator[None]:
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         ids = ' '.join(f'{name}={value}' for name, value in (_CURRENT.get() or {}).items() if name != 'global_request_id')
-        head = f'{self.formatTime(record)}.{int(record.msecs):03d} {record.process} {record.levelname} {record.name}'
+        head = f'{self.formatTime(record, _SECONDS)}.{int(record.msecs):03d} {record.process} {record.levelname} {record.name}'
         text = f'{head} [{ids or "-"}] {record.getMessage()}'
         if record.exc_info:
             text += '\n' + self.formatException(record.exc_info)
@@ -78,20 +80,62 @@ class _Json(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
+class _Folder(logging.Handler):
+    """A file for each service, for processes that hold several: a line goes to the service that logs it, or on whose
+    behalf it is logged (`service` in the record or in `bound`), else to `pileus.log`."""
+
+    def __init__(self, folder: pathlib.Path, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._folder, self._formatter = folder, formatter
+        self._files: dict[str, logging.Handler] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        name = getattr(record, 'service', None) or (_CURRENT.get() or {}).get('service') or record.name.partition('.')[0]
+        name = name if name in SERVICES else 'pileus'
+        file = self._files.get(name)
+        if file is None:
+            file = self._files[name] = _file_handler(self._folder / f'{name}.log', self._formatter)
+        file.emit(record)
+
+    def close(self) -> None:
+        """See logging.Handler."""
+        for file in self._files.values():
+            file.close()
+        super().close()
+
+
+def _file_handler(file: pathlib.Path, formatter: logging.Formatter) -> logging.Handler:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.handlers.WatchedFileHandler(file)
+    handler.setFormatter(formatter)
+    return handler
+
+
 def setup(level: str = 'INFO', form: str = 'text', file: pathlib.Path | None = None) -> None:
     """Send logs to a file (which a rotation may move away) or to standard error. May be called again."""
-    handler: logging.Handler
+    formatter = _Json() if form == 'json' else _Text()
     if file is None:
-        handler = logging.StreamHandler(sys.stderr)
+        handler: logging.Handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(formatter)
     else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.WatchedFileHandler(file)
-    handler.setFormatter(_Json() if form == 'json' else _Text())
+        handler = _file_handler(file, formatter)
+    _install(handler, level)
+
+
+def setup_folder(level: str, form: str, folder: pathlib.Path) -> None:
+    """Send logs to a file for each service in a folder. May be called again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _install(_Folder(folder, _Json() if form == 'json' else _Text()), level)
+
+
+def _install(handler: logging.Handler, level: str) -> None:
     root = logging.getLogger()
     for old in list(root.handlers):
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
     root.setLevel(level)
-    for noisy in ('amqp', 'kombu', 'urllib3', 'keystoneauth', 'stevedore', 'routes', 'sqlalchemy.engine', 'oslo_policy', 'cheroot'):
+    for noisy in ('amqp', 'kombu', 'urllib3', 'keystoneauth', 'stevedore', 'routes', 'sqlalchemy.engine', 'oslo_policy', 'alembic'):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    logging.captureWarnings(True)

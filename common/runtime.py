@@ -93,7 +93,7 @@ class Runtime:
     def __init__(self, settings: Settings, *, embedded: bool = True, sockets: Mapping[str, socket.socket] | None = None) -> None:
         from common.metrics import Metrics
 
-        _check_names()
+        check_names()
         self.settings = settings
         self.embedded = embedded
         self._sockets = dict(sockets or {})
@@ -197,9 +197,9 @@ class Runtime:
     @staticmethod
     def check(settings: Settings) -> None:
         """Raise ConfigError for the first option that no service knows, or whose value cannot be."""
-        for name in SERVICES:
-            if importlib.util.find_spec(f'{name}.conf') is not None:
-                importlib.import_module(f'{name}.conf')
+        for module in ('common.metadata_signature', *(f'{name}.conf' for name in SERVICES)):
+            if importlib.util.find_spec(module) is not None:
+                importlib.import_module(module)
         settings.check()
 
     @staticmethod
@@ -304,6 +304,9 @@ class Runtime:
             server.stop(drain)
         for worker in reversed(self._running):
             worker.stop(drain)
+        for parts in self.parts.values():
+            if parts.request_events is not None:
+                parts.request_events.stop()
         self._closing.close()
         if self._broker is not None:
             self._broker.close(min(drain, 5.0))
@@ -318,7 +321,7 @@ def database_url(settings: Settings, service: str) -> str:
     return template.replace('{service}', service).replace('{state}', settings.get(ServiceOptions).state_dir)
 
 
-def _check_names() -> None:
+def check_names() -> None:
     """Our packages have common names; refuse to run with somebody else's in their place."""
     ours = pathlib.Path(__file__).resolve().parent.parent
     for name in ('common', *SERVICES):

@@ -61,7 +61,9 @@ def choose_any(work: Work, network_id: str, subnets: Sequence[Any], mac: str, de
     """One address of each IP version the network has, and one in each subnet where ports make their own. Raises Conflict."""
     usable = [subnet for subnet in subnets if _serves(subnet, device_owner)]
     if subnets and not usable:
-        raise Conflict(f'No subnet of network {network_id} is for ports of {device_owner or "no device"}.', code='ip_address_generation_failure')
+        raise Conflict(
+            f'No subnet of network {network_id} is for ports of {device_owner or "no device"}.', code='ip_address_generation_failure'
+        )
     found: list[Pair] = []
     for version in (4, 6):
         managed = [subnet for subnet in usable if subnet.ip_version == version and not automatic(subnet)]
@@ -90,7 +92,14 @@ def _own_addresses(work: Work, network_id: str, subnets: Iterable[Any], mac: str
 
 
 def choose(
-    work: Work, network_id: str, subnets: Sequence[Any], wanted: Sequence[Mapping[str, Any]], *, mac: str, device_owner: str, have: Sequence[Pair] = ()
+    work: Work,
+    network_id: str,
+    subnets: Sequence[Any],
+    wanted: Sequence[Mapping[str, Any]],
+    *,
+    mac: str,
+    device_owner: str,
+    have: Sequence[Pair] = (),
 ) -> list[Pair]:
     """The addresses a client asks for: by address, by subnet, or both. `have`: those the port has already. Raises InvalidInput, Conflict."""
     if len(wanted) > work.options.max_fixed_ips:
@@ -136,12 +145,21 @@ def _exact(work: Work, network_id: str, by_id: Mapping[str, Any], entry: Mapping
         message = f'IP address {address} is not a valid IP for any of the subnets on the specified network.'
         raise InvalidInput(message, code='invalid_ip_for_network', field='fixed_ips')
     if not ranges.usable(subnet.cidr, address):
-        raise InvalidInput(f'IP address {address} is not a valid IP for the specified subnet.', code='invalid_ip_for_subnet', field='fixed_ips')
+        raise InvalidInput(
+            f'IP address {address} is not a valid IP for the specified subnet.', code='invalid_ip_for_subnet', field='fixed_ips'
+        )
     return subnet.id, address
 
 
 def _in_subnet(
-    work: Work, network_id: str, by_id: Mapping[str, Any], entry: Mapping[str, Any], mac: str, device_owner: str, kept: dict[Pair, None], chosen: list[Pair]
+    work: Work,
+    network_id: str,
+    by_id: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    mac: str,
+    device_owner: str,
+    kept: dict[Pair, None],
+    chosen: list[Pair],
 ) -> Pair:
     if not entry.get('subnet_id'):
         raise InvalidInput('IP allocation requires subnet_id or ip_address.', code='invalid_value', field='fixed_ips')

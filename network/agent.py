@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from common import clock
-from common.errors import PileusError
+from common.errors import PileusError, Unavailable
 from network.apply.reconcile import Outcome, Reconciler
 from network.desired.model import HostNetwork, from_message, to_message
 from network.metadata_forward import Forwarder, Owners
@@ -74,6 +75,7 @@ class Agent:
         self._stopping = False
         self._full_at = 0.0
         self._thread: threading.Thread | None = None
+        self._claim: socket.socket | None = None
 
     def start(self) -> None:
         """Begin; the first pass comes at once."""
@@ -90,6 +92,13 @@ class Agent:
             self._thread.join(seconds)
         if self.reconciler.proxy is not None:
             self.reconciler.proxy.stop()
+        self.release()
+
+    def release(self) -> None:
+        """Let another agent work on this host."""
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
 
     def wake(self) -> None:
         """Something has changed: have a pass soon."""
@@ -113,17 +122,35 @@ class Agent:
 
     def once(self) -> Outcome | None:
         """One pass. None when no state was ever known. Raises what keeps the host as a whole from being made."""
+        self._claim_host()
         self._refresh()
         if self.state is None:
             return None
         now = clock.monotonic()
         full = now >= self._full_at
-        outcome = self.reconciler.apply(self.state, full=full)
+        try:
+            outcome = self.reconciler.apply(self.state, full=full)
+        except PileusError as error:
+            # Ports that could not be looked at keep the status that the service knows; the reason is told all the same.
+            self._report(Outcome([], [error.admin_detail or error.message], {}, clock.monotonic() - now))
+            raise
         if full:
             self._full_at = now + self._interval * 0.9
         self.last = outcome
         self._report(outcome)
         return outcome
+
+    def _claim_host(self) -> None:
+        """See that no other agent works here. The name is one of the network namespace and is freed when this process ends."""
+        if self._claim is not None:
+            return
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind('\0pileus-network-agent')
+        except OSError as error:
+            claim.close()
+            raise Unavailable('Another network agent works on this host.') from error
+        self._claim = claim
 
     def _refresh(self) -> None:
         """Get the newest state, or go on with the one that is known."""

@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from network.agent import Agent, Report, from_file
+from network.apply import requirements
 from network.apply.cleanup import cleanup
 from network.apply.host import Host
 from network.apply.reconcile import Reconciler, Settings
@@ -26,6 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format='%(levelname)s %(message)s')
     host = Host(Path(options.state_dir))
+    findings = requirements.check()
+    if findings:
+        print('\n'.join(findings), file=sys.stderr)
+        return 69
     if options.cleanup:
         return _show(cleanup(host), host.problems, 'nothing to remove')
     if not options.desired:

@@ -14,7 +14,9 @@ class NetworkOptions:
         ['vxlan', 'vlan', 'flat', 'local'], help='Kinds of networks; the first of them that has room is for networks whose kind nobody says'
     )
     vxlan_ranges: list[str] = option(['1:1000000'], help='VXLAN identifiers to give out, as FIRST:LAST')
-    vlan_ranges: list[str] = option([], help='Physical networks with VLANs to give out, as NAME:FIRST:LAST, or NAME for administrators only')
+    vlan_ranges: list[str] = option(
+        [], help='Physical networks with VLANs to give out, as NAME:FIRST:LAST, or NAME for administrators only'
+    )
     flat_networks: list[str] = option(['*'], help='Physical networks that flat networks may be on; *: any')
     mtu: int = option(1500, min=576, help='Largest packet of the physical networks; VXLAN networks get 50 bytes less (70 over IPv6)')
     tunnel_version: int = option(4, min=4, max=6, help='IP version of the addresses that tunnels run between')
@@ -25,7 +27,7 @@ class NetworkOptions:
     max_routes: int = option(30, min=0, help='Extra routes of a router')
     max_fixed_ips: int = option(10, min=1, help='Addresses of a port')
     max_address_pairs: int = option(10, min=0, help='Allowed address pairs of a port')
-    agent_down_after: int = option(45, min=3, help='Seconds of silence after which an agent counts as down')
+    agent_down_after: int = option(75, min=3, help='Seconds of silence after which an agent counts as down')
     placement_interval: float = option(10.0, help='Seconds between looks for routers and DHCP servers whose host is down')
     resync_after: float = option(300.0, help='Seconds after which a host gets its desired state again, changed or not')
     availability_zone: str = option('nova', help='Availability zone that the service itself offers')
@@ -51,7 +53,9 @@ class AgentOptions:
         True, help='Let this host be the gateway of external networks that no device leads to, so that floating IPs can be reached from it'
     )
     masquerade: bool = option(True, help='Let guests of those networks reach the world under the address of this host')
-    dns_servers: list[str] = option([], help='Name servers that DHCP servers ask for names they do not know; empty: none, guests use those of their subnet')
+    dns_servers: list[str] = option(
+        [], help='Name servers that DHCP servers ask for names they do not know; empty: none, guests use those of their subnet'
+    )
     lease_seconds: int = option(86400, min=120, help='How long DHCP leases last')
     interval: float = option(30.0, help='Seconds between looks at the host and reports when nothing happens')
     metadata_workers: int = option(8, min=1, help='Requests for metadata that are passed on at the same time')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict, InvalidInput
-from network import ports, segments, tags
+from network import own_ports, segments, tags
 from network.db import networks as queries
 from network.db import rows
 from network.db.models import NETWORKS
@@ -83,7 +83,10 @@ def _check_sharing(work: Work, network: Any, changes: dict[str, Any]) -> None:
     if changes.get('shared') is False and queries.used_by_others(work.session, network.id, network.project_id):
         message = f'Unable to reconfigure sharing settings for network {network.id}. Multiple tenants are using it.'
         raise Conflict(message, code='invalid_shared_setting')
-    if changes.get('external') is False and queries.owners_on(work.session, network.id).keys() & {'network:router_gateway', 'network:floatingip'}:
+    if changes.get('external') is False and queries.owners_on(work.session, network.id).keys() & {
+        'network:router_gateway',
+        'network:floatingip',
+    }:
         message = f'External network {network.id} cannot be updated to be made non-external, since it has existing gateway ports.'
         raise Conflict(message, code='external_network_in_use')
 
@@ -100,10 +103,10 @@ def delete(work: Work, network_id: str, if_revision: int | None = None) -> None:
     """Delete a network with its subnets. Raises Conflict while ports other than the cloud's own are on it."""
     network = find(work, network_id, DELETE, lock=True)
     check_revision(network, if_revision)
-    others = {owner: number for owner, number in queries.owners_on(work.session, network.id).items() if owner not in ports.AUTO_DELETE}
+    others = {owner: number for owner, number in queries.owners_on(work.session, network.id).items() if owner not in own_ports.AUTO_DELETE}
     if others:
         message = f'Unable to complete operation on network {network.id}. There are one or more ports still in use on the network.'
         raise Conflict(message, code='network_in_use', details={'ports': others})
     work.touched.networks.add(network.id)
-    ports.delete_own(work, network.id)
+    own_ports.remove_from(work, network.id)
     queries.delete_network(work.session, network.id)

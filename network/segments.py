@@ -115,7 +115,9 @@ def _check_vxlan(work: Work, physical: str | None, number: int | None) -> Segmen
 def _check_vlan(work: Work, physical: str | None, number: int | None) -> Segment:
     known = work.service.segments.vlan
     if physical is not None and physical not in known:
-        raise InvalidInput(f'Unknown physical network {physical} for VLAN networks; known: {", ".join(known) or "none"}.', code='invalid_value')
+        raise InvalidInput(
+            f'Unknown physical network {physical} for VLAN networks; known: {", ".join(known) or "none"}.', code='invalid_value'
+        )
     if number is None:
         return _free_vlan(work, physical) or _exhausted()
     if physical is None:

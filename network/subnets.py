@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict, InvalidInput
-from network import networks, placement_of_agents, ports, tags
+from network import networks, own_ports, placement_of_agents, tags
 from network import subnet_ranges as ranges
 from network.db import addresses as allocations
 from network.db import networks as queries
 from network.db import rows
-from network.db.models import SUBNETS
+from network.db.models import PORTS, SUBNETS
 from network.work import check_revision
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ SHOW = 'network:subnets:show'
 UPDATE = 'network:subnets:update'
 DELETE = 'network:subnets:delete'
 _MODES = ('ipv6_ra_mode', 'ipv6_address_mode')
-_LARGEST_V4_PREFIX = 32
 
 
 def page(work: Work, filters: dict[str, Any], wanted: Any) -> list[Any]:
@@ -45,7 +44,7 @@ def create(work: Work, body: dict[str, Any]) -> Any:
     """A new subnet of a network. Raises InvalidInput, Conflict, OverQuota, NotFound (network)."""
     network = networks.find(work, body['network_id'], lock=True)
     work.authorize('network:subnets:create', network)
-    project_id = body.get('project_id') or body.get('tenant_id') or network.project_id
+    project_id = work.project_of(body) if body.get('project_id') or body.get('tenant_id') else network.project_id
     work.service.quotas.reserve(work.session, project_id, {'subnet': 1})
     cidr, version = body['cidr'], ranges.network(body['cidr']).version
     if 'ip_version' in body and body['ip_version'] != version:
@@ -103,7 +102,9 @@ def _check_modes(body: dict[str, Any], version: int) -> None:
     if (ra or address) and not body.get('enable_dhcp', True):
         raise InvalidInput('ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False.', code='invalid_value')
     if ra and address and ra != address:
-        message = f"ipv6_ra_mode set to '{ra}' with ipv6_address_mode set to '{address}' is not valid. If both are set, they must be the same."
+        message = (
+            f"ipv6_ra_mode set to '{ra}' with ipv6_address_mode set to '{address}' is not valid. If both are set, they must be the same."
+        )
         raise InvalidInput(message, code='invalid_value')
     if (ra in ranges.AUTOMATIC or address in ranges.AUTOMATIC) and ranges.network(body['cidr']).prefixlen != 64:
         raise InvalidInput(f'Invalid CIDR {body["cidr"]} for IPv6 address mode: it needs a prefix of 64 bits.', code='invalid_value')
@@ -183,8 +184,8 @@ def _check_gateway_unused(work: Work, subnet: Any) -> None:
     if subnet.gateway_ip is None:
         return
     port_id = allocations.holder(work.session, subnet.id, subnet.gateway_ip)
-    port = rows.get(work.session, ports.PORTS, port_id) if port_id else None
-    if port is not None and port.device_owner in ports.ROUTER_OWNERS:
+    port = rows.get(work.session, PORTS, port_id) if port_id else None
+    if port is not None and port.device_owner in own_ports.ROUTER_OWNERS:
         message = f'Current gateway ip {subnet.gateway_ip} already in use by port {port.id}. Unable to update.'
         raise Conflict(message, code='gateway_ip_in_use')
 
@@ -195,7 +196,7 @@ def delete(work: Work, subnet_id: str, if_revision: int | None = None) -> None:
     check_revision(subnet, if_revision)
     own = ranges.AUTOMATIC if subnet.ip_version == 6 else ()
     for user in queries.users_of_subnet(work.session, subnet.id):
-        if user.device_owner in ports.AUTO_DELETE:
+        if user.device_owner in own_ports.AUTO_DELETE:
             continue
         if subnet.ipv6_address_mode in own and not user.device_owner.startswith('network:'):
             continue

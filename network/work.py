@@ -54,10 +54,12 @@ class Work:
         return None if self.allowed(SEE_ALL) else self.ctx.project_id or ''
 
     def project_of(self, body: dict[str, Any]) -> str:
-        """The project that a new thing belongs to. Raises InvalidInput where nobody says."""
+        """The project that a new thing belongs to. Raises InvalidInput where nobody says, Forbidden for another one."""
         project = body.get('project_id') or body.get('tenant_id') or self.ctx.project_id
         if not project:
             raise InvalidInput('project_id must be given: the token is of no project.', field='project_id')
+        if project != self.ctx.project_id:
+            self.authorize(SEE_ALL)
         return str(project)
 
 

@@ -21,6 +21,7 @@ CATALOG = (
     ('volumev3', 'cinderv3', 'volume', '/v3/$(project_id)s'),
     ('block-storage', 'cinder', 'volume', '/v3/$(project_id)s'),
     ('network', 'neutron', 'network', ''),
+    ('pileus-scheduler', 'scheduler', 'scheduler', ''),
 )
 SERVICE_USERS = ('compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
 

@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 
 from common.clock import monotonic, sleep
@@ -62,6 +63,10 @@ class Daemons:
         new = self.book.with_suffix('.new')
         new.write_text(json.dumps(entries))
         new.replace(self.book)
+
+    def entries(self) -> dict[str, dict[str, float]]:
+        """Name -> process id and start time of everything that was started here."""
+        return self._read()
 
     def running(self, name: str) -> bool:
         """Whether the daemon that was started here still lives."""
@@ -154,14 +159,17 @@ def hypervisor(daemons: Daemons) -> list[Daemon]:
     """virtlogd and libvirtd, unless somebody else runs a libvirtd already."""
     if _socket_answers('/run/libvirt/libvirt-sock') and not daemons.running('libvirtd'):
         return []
+    from compute.virt.libvirt import capabilities
+
     run = daemons.state / 'run'
+    without = [] if capabilities.virt_type(daemons.state) == 'kvm' else [sys.executable, '-m', 'pileus.without_kvm']
     log_pid, virt_pid = run / 'virtlogd.pid', run / 'libvirtd.pid'
     return [
         Daemon(
             'virtlogd', ['virtlogd', '-d', '-p', str(log_pid)], lambda: _socket_answers('/run/libvirt/virtlogd-sock'), forks=True, pid_file=log_pid
         ),
         Daemon(
-            'libvirtd', ['libvirtd', '-d', '-p', str(virt_pid)], lambda: _socket_answers('/run/libvirt/libvirt-sock'), forks=True, pid_file=virt_pid
+            'libvirtd', [*without, 'libvirtd', '-d', '-p', str(virt_pid)], lambda: _socket_answers('/run/libvirt/libvirt-sock'), forks=True, pid_file=virt_pid
         ),
     ]
 

@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from common.config import Settings
+from common.config import ConfigError, Settings
+from common.secrets import write_secret
 
-CONFIG = 'pileus.conf'
+CONFIG, LOCAL = 'pileus.conf', 'local.conf'
 _SECRETS = ('admin-password', 'demo-password', 'service-password')
 
 
@@ -22,15 +23,6 @@ def default_state() -> pathlib.Path:
     return (pathlib.Path(base) if base else pathlib.Path.home() / '.local' / 'share') / 'pileus'
 
 
-def write_private(path: pathlib.Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    new = path.with_name(f'{path.name}.new')
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, 'w') as file:
-        file.write(text)
-    new.replace(path)
-
-
 def make_secrets(state: pathlib.Path) -> None:
     """Make the passwords that are missing, in files below `run/`."""
     state.mkdir(parents=True, exist_ok=True, mode=0o711)
@@ -38,7 +30,7 @@ def make_secrets(state: pathlib.Path) -> None:
     run.mkdir(exist_ok=True, mode=0o700)
     for name in _SECRETS:
         if not (run / name).exists():
-            write_private(run / name, secrets.token_hex(32) if name == 'service-password' else secrets.token_urlsafe(12))
+            write_secret(run / name, secrets.token_hex(32) if name == 'service-password' else secrets.token_urlsafe(12))
 
 
 def secret(state: pathlib.Path, name: str) -> str:
@@ -46,20 +38,32 @@ def secret(state: pathlib.Path, name: str) -> str:
     return (state / 'run' / name).read_text().strip()
 
 
-def write_config(state: pathlib.Path, values: Mapping[str, Mapping[str, Any]]) -> pathlib.Path:
-    """Write the configuration file of the cloud; gives its path."""
-    lines = ['# Made by the command that started this cloud. Changes are kept as long as it runs.']
+def config_text(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """A configuration file with these values."""
+    lines = [f'# Written by `pileus up`. Put what you change into {LOCAL} beside it, which wins and is never touched.']
     for group, options in values.items():
         lines.append(f'\n[{group}]')
         lines += [f'{name} = {value}' for name, value in options.items()]
+    return '\n'.join(lines) + '\n'
+
+
+def write_config(state: pathlib.Path, values: Mapping[str, Mapping[str, Any]]) -> pathlib.Path:
+    """Write the configuration file of the cloud; gives its path."""
     path = state / CONFIG
-    write_private(path, '\n'.join(lines) + '\n')
+    write_secret(path, config_text(values))
     return path
+
+
+def files(state: pathlib.Path) -> list[pathlib.Path]:
+    """The configuration files of the cloud in this folder. Raises ConfigError when there is none."""
+    if not (state / CONFIG).is_file():
+        raise ConfigError(f'There is no cloud in {state}. Start one with: pileus up --state {state}')
+    return [state / CONFIG, *([state / LOCAL] if (state / LOCAL).is_file() else [])]
 
 
 def load(state: pathlib.Path) -> Settings:
     """The settings of the cloud in this folder. Raises ConfigError when there is none."""
-    return Settings.load([state / CONFIG])
+    return Settings.load(files(state))
 
 
 def write_credentials(state: pathlib.Path, auth_url: str, region: str) -> None:
@@ -77,7 +81,7 @@ def write_credentials(state: pathlib.Path, auth_url: str, region: str) -> None:
             'OS_PROJECT_DOMAIN_ID': 'default',
             'OS_REGION_NAME': region,
         }
-        write_private(state / file, ''.join(f"export {name}='{value}'\n" for name, value in values.items()))
+        write_secret(state / file, ''.join(f"export {name}='{value}'\n" for name, value in values.items()))
         clouds += [
             f'  pileus-{user}:' if user != 'admin' else '  pileus:',
             f'    region_name: {region}',
@@ -90,4 +94,4 @@ def write_credentials(state: pathlib.Path, auth_url: str, region: str) -> None:
             '      user_domain_id: default',
             '      project_domain_id: default',
         ]
-    write_private(state / 'clouds.yaml', '\n'.join(clouds) + '\n')
+    write_secret(state / 'clouds.yaml', '\n'.join(clouds) + '\n')

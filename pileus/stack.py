@@ -22,6 +22,7 @@ from pileus import daemons as host_daemons
 from pileus import settings as state_files
 from pileus.daemons import Daemon, Daemons
 from pileus.furnish import Cloud, Plan, furnish
+from pileus.without_kvm import CONF, COVER
 
 SERVICE = 'pileus'
 _DATABASES = ['identity', 'scheduler', 'image', 'volume', 'network', 'compute']
@@ -234,6 +235,9 @@ def down_all(state: pathlib.Path, purge: bool) -> int:
         _clean_network(state)
     for name in daemons.stop_all():
         print(f'{name} ended')
+    if not simulated and os.geteuid() == 0:
+        for cover in (COVER, CONF):
+            cover.unlink(missing_ok=True)
     if purge:
         shutil.rmtree(state, ignore_errors=True)
     print('The cloud is down.' + ('' if purge else f' Its databases, images and logs are in {state}; --purge removes them.'))
@@ -253,8 +257,12 @@ def _remove_guests() -> None:
 
 def _clean_network(state: pathlib.Path) -> None:
     from network.apply.cleanup import cleanup
+    from network.apply.host import Host
 
-    cleanup(state)
+    host = Host(state / 'network')
+    cleanup(host)
+    for problem in host.problems:
+        print(f'tools/stack: {problem}', file=sys.stderr)
 
 
 def status(state: pathlib.Path) -> int:

@@ -33,7 +33,9 @@ def _free_ports(count: int) -> list[int]:
 
 def missing() -> str | None:
     """Why RabbitMQ cannot be started here; None if it can."""
-    return None if shutil.which('rabbitmq-server') and shutil.which('erl') else 'RabbitMQ is not installed (apt-get install rabbitmq-server)'
+    return (
+        None if shutil.which('rabbitmq-server') and shutil.which('erl') else 'RabbitMQ is not installed (apt-get install rabbitmq-server)'
+    )
 
 
 class RabbitMq:
@@ -65,7 +67,10 @@ class RabbitMq:
         binary = next(pathlib.Path('/usr/lib/rabbitmq').glob('lib/rabbitmq_server-*/sbin/rabbitmq-server'), None)
         self._binary = str(binary) if binary else 'rabbitmq-server'
         self._epmd = subprocess.Popen(
-            ['epmd', '-address', '127.0.0.1', '-port', str(self._epmd_port)], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ['epmd', '-address', '127.0.0.1', '-port', str(self._epmd_port)],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._node: subprocess.Popen[bytes] | None = None
 

@@ -118,6 +118,8 @@ class Channel(memory.Channel):
             self.host.cancel(name, self.connection)
             if name in self.connection.own_queues:
                 self.queue_delete(name)
+                with self.host.lock:  # the base class forgets queues that are bound to an exchange only
+                    self.host.queues.pop(name, None)
 
     def queue_declare(self, queue: str | None = None, passive: bool = False, exclusive: bool = False, **rest: Any) -> Any:
         """Declare, as the base class says; an exclusive queue belongs to this connection."""

@@ -52,6 +52,7 @@ class AccessLog:
             (ctx and ctx.user_id) or '-',
             (ctx and ctx.project_id) or '-',
             environ.get('REMOTE_ADDR', '-'),
+            extra={'service': self._service},
         )
 
 

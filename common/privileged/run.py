@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 
 from common.errors import PileusError, Transient
-from common.privileged.commands import ALLOWED
-
-_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+from common.privileged.commands import ALLOWED, FOLDERS, find
 
 
 class CommandFailed(Transient):
@@ -23,6 +20,12 @@ class CommandFailed(Transient):
         super().__init__(f'The command {command} failed on the host.', admin_detail=f'{command} ended with {status}: {stderr.strip()[-500:]}')
         self.status = status
         self.stderr = stderr
+
+
+class CommandMissing(PileusError):
+    """A command is not installed: trying again does not help."""
+
+    code = 'command_missing'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,23 +51,24 @@ def run(
     :param command: name and arguments; the name is one of `commands.ALLOWED`, looked up in the system's own folders
     :param stdin: text for its standard input, the way for secrets
     :param netns: a network namespace to run it in
-    :raises: CommandFailed with `check`, Transient when it takes too long, PileusError when it may not run or is not installed
+    :raises: CommandFailed with `check`, Transient when it takes too long, PileusError when it may not run, CommandMissing when
+        it is not installed
     """
     name = command[0]
     if name not in ALLOWED:
         raise PileusError(f'The command {name} is not in the list of allowed commands.')
-    path = shutil.which(name, path=_PATH)
+    path = find(name)
     if path is None:
-        raise PileusError(f'The command {name} is not installed on the host.')
+        raise CommandMissing(f'The command {name} is not installed on the host.')
     words = [path, *command[1:]]
     if netns is not None:
-        words = ['ip', 'netns', 'exec', netns, *words]
+        words = [find('ip') or 'ip', 'netns', 'exec', netns, *words]
     if os.geteuid() != 0:
-        words = ['sudo', '-n', *words]
+        words = [find('sudo') or 'sudo', '-n', *words]
     try:
         done = subprocess.run(
             words, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
-            env={'PATH': _PATH, 'LC_ALL': 'C', **(environment or {})}, stdin=subprocess.DEVNULL if stdin is None else None,
+            env={'PATH': FOLDERS, 'LC_ALL': 'C', **(environment or {})}, stdin=subprocess.DEVNULL if stdin is None else None,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Transient(f'The command {name} did not end within {timeout:.0f} s on the host.') from error

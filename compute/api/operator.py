@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from typing import Any
 
@@ -33,7 +34,6 @@ def _hypervisor(call: Call, host: dict[str, Any], detail: bool) -> dict[str, Any
     body: dict[str, Any] = {'id': _host_id(call, host['name']), 'hypervisor_hostname': host['name'], 'state': state, 'status': status}
     if not detail:
         return body
-    used = host.get('used', {})
     return {
         **body,
         'hypervisor_type': host.get('hypervisor') or 'QEMU',
@@ -41,14 +41,14 @@ def _hypervisor(call: Call, host: dict[str, Any], detail: bool) -> dict[str, Any
         'host_ip': '127.0.0.1',
         'service': {'id': _host_id(call, host['name']), 'host': host['name'], 'disabled_reason': host.get('disabled_reason')},
         'vcpus': host['vcpus'],
-        'vcpus_used': used.get('vcpus', 0),
+        'vcpus_used': host['used_vcpus'],
         'memory_mb': host['ram'],
-        'memory_mb_used': used.get('ram', 0),
-        'free_ram_mb': host['ram'] - used.get('ram', 0),
+        'memory_mb_used': host['used_ram'],
+        'free_ram_mb': host['ram'] - host['used_ram'],
         'local_gb': host['disk'],
-        'local_gb_used': used.get('disk', 0),
-        'free_disk_gb': host['disk'] - used.get('disk', 0),
-        'disk_available_least': host['disk'] - used.get('disk', 0),
+        'local_gb_used': host['used_disk'],
+        'free_disk_gb': host['disk'] - host['used_disk'],
+        'disk_available_least': host['disk'] - host['used_disk'],
         'current_workload': 0,
         'running_vms': host.get('claims', 0),
         'cpu_info': {'arch': host.get('architecture')} if minor(call) >= 28 else '{}',
@@ -87,6 +87,11 @@ def statistics(call: Call) -> Reply:
     return Reply({'hypervisor_statistics': {'count': len(details), **{name: sum(host[name] for host in details) for name in names}}}, wrap=False)
 
 
+def _seen(host: dict[str, Any]) -> str | None:
+    seen = host.get('seen_at')
+    return datetime.datetime.fromtimestamp(seen, datetime.UTC).strftime('%Y-%m-%dT%H:%M:%S.%f') if seen else None
+
+
 def _service(call: Call, host: dict[str, Any]) -> dict[str, Any]:
     state, status = _state(host)
     body = {
@@ -96,7 +101,7 @@ def _service(call: Call, host: dict[str, Any]) -> dict[str, Any]:
         'zone': host.get('zone') or 'nova',
         'status': status,
         'state': state,
-        'updated_at': host.get('seen_at'),
+        'updated_at': _seen(host),
         'disabled_reason': host.get('disabled_reason'),
     }
     if minor(call) >= 11:
@@ -152,7 +157,7 @@ def list_zones_detail(call: Call) -> Reply:
     """Zones with their hosts."""
     found = []
     for name, up, hosts in _zones(call):
-        shown = {host['name']: {'nova-compute': {'available': _state(host)[0] == 'up', 'active': True, 'updated_at': host.get('seen_at')}} for host in hosts}
+        shown = {host['name']: {'nova-compute': {'available': _state(host)[0] == 'up', 'active': True, 'updated_at': _seen(host)}} for host in hosts}
         found.append({'zoneName': name, 'zoneState': {'available': up}, 'hosts': shown})
     return Reply({'availabilityZoneInfo': found}, wrap=False)
 

@@ -27,7 +27,8 @@ def cleanup(host: Host) -> list[str]:
         _attempt(host, lambda f=family: loader.load(f, {}))
     _attempt(host, lambda: _destroy_sets(host))
     _attempt(host, lambda: sysctl.restore(host))
-    (host.state_dir / 'cuts.json').unlink(missing_ok=True)
+    for name in ('cuts.json', 'desired.json'):
+        (host.state_dir / name).unlink(missing_ok=True)
     shutil.rmtree(host.state_dir / 'dhcp', ignore_errors=True)
     return host.take_changes()
 

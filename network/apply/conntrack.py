@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 
+from common.errors import PileusError
 from network.apply.host import Host
 
 NOTHING_DELETED = 1  # exit code of conntrack -D when no entry matched
@@ -23,14 +24,19 @@ class Cut:
     zone: int = -1
 
 
-def cut(host: Host, cuts: Iterable[Cut], namespace: str | None = None) -> None:
-    """Forget the connections. That there are none is as good."""
+def cut(host: Host, cuts: Iterable[Cut], namespace: str | None = None) -> bool:
+    """Forget the connections. That there are none is as good. False when it cannot be done now (the reason is a problem)."""
     for item in sorted(set(cuts)):
         family = 'ipv6' if ':' in item.address else 'ipv4'
         argv = ['conntrack', '-D', '-f', family, item.side, item.address]
         if item.zone >= 0:
             argv += ['-w', str(item.zone)]
-        host.change(f'cut connections {item.side} {item.address}', argv, namespace=namespace, ok=(0, NOTHING_DELETED))
+        try:
+            host.change(f'cut connections {item.side} {item.address}', argv, namespace=namespace, ok=(0, NOTHING_DELETED))
+        except PileusError as error:
+            host.problem(f'cannot cut connections {item.side} {item.address}: {error.admin_detail or error.message}')
+            return False
+    return True
 
 
 class Pending:

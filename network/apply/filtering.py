@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from common.privileged import CommandFailed
 from network.apply import conntrack, firewall, ipsets, names, spoofing, zones
@@ -12,7 +13,8 @@ from network.apply.links import Link
 from network.apply.tables import Found, Loader, Ruleset
 from network.desired.model import HostNetwork, Port
 
-FAMILIES = ('ebtables', 'iptables', 'ip6tables')
+FAMILIES = ('ebtables', 'iptables', *(('ip6tables',) if Path('/proc/sys/net/ipv6').exists() else ()))
+"""Rule tables of this host: a kernel that was started without IPv6 has none for it."""
 
 
 class Filtering:
@@ -45,8 +47,7 @@ class Filtering:
         for family in FAMILIES:
             closed |= self._load(family, wanted[family], found[family])
         self.sets.drop_unused(members)
-        if due:
-            conntrack.cut(self.host, due)
+        if due and conntrack.cut(self.host, due):
             self.pending.done(None)
         return {port.id for port in state.ports if names.short(port.id) in closed}
 
@@ -88,7 +89,7 @@ class Filtering:
         """Connections that a rule let through which is loaded but no longer wanted."""
         known = {names.short(port.id): port for port in ports}
         cuts: set[Cut] = set()
-        for family in ('iptables', 'ip6tables'):
+        for family in FAMILIES[1:]:
             loaded = found[family].get('filter')
             for name, rules in (loaded.chains if loaded else {}).items():
                 if not name.startswith(('pl-i-', 'pl-o-')):

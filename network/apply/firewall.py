@@ -19,6 +19,7 @@ FORWARD = 'pl-fwd'
 INPUT = 'pl-in'
 ZONES = 'pl-zone'
 NAT = 'pl-nat'
+FEW_PORTS = 16
 _KEEP = '-m conntrack --ctstate RELATED,ESTABLISHED'
 _INVALID = '-m conntrack --ctstate INVALID -j DROP'
 _ND_OUT = (130, 131, 132, 133, 135, 136, 143)
@@ -52,11 +53,11 @@ def ruleset(version: int, ports: Iterable[Port], zones: Mapping[str, int], gatew
     forward = filters.chain(FORWARD, jump_from='FORWARD')
     filtered = [port for port in ports if port.port_security]
     for port in filtered:
-        forward.append(f'-m physdev --physdev-in {names.tap(port.id)} --physdev-is-bridged -j {out_chain(port.id)}')
+        _dispatcher(filters, forward, 'in', port, len(ports)).append(_physdev('in', names.tap(port.id), out_chain(port.id)))
         filters.chain(out_chain(port.id)).extend(_out_rules(port, version))
     for port in ports:
         target = in_chain(port.id) if port.port_security else 'ACCEPT'
-        forward.append(f'-m physdev --physdev-out {names.tap(port.id)} --physdev-is-bridged -j {target}')
+        _dispatcher(filters, forward, 'out', port, len(ports)).append(_physdev('out', names.tap(port.id), target))
     for port in filtered:
         filters.chain(in_chain(port.id)).extend(_in_rules(port, version))
     # A tap that nobody wants (its port was just deleted) receives nothing.
@@ -70,6 +71,22 @@ def ruleset(version: int, ports: Iterable[Port], zones: Mapping[str, int], gatew
         _masquerade(nat, gateways)
         found['nat'] = nat
     return found
+
+
+def _physdev(side: str, device: str, target: str) -> str:
+    return f'-m physdev --physdev-{side} {device} --physdev-is-bridged -j {target}'
+
+
+def _dispatcher(filters: Table, forward: list[str], side: str, port: Port, count: int) -> list[str]:
+    """The chain that finds a port's own: on a host with many ports one per first digit of their ids, so that a packet passes
+    few rules instead of two for each port."""
+    if count <= FEW_PORTS:
+        return forward
+    digit = port.id[0]
+    name = f'pl-{side}-{digit}'
+    if name not in filters.chains:
+        forward.append(_physdev(side, f'{names.TAP}{digit}+', name))
+    return filters.chain(name)
 
 
 def _zones(raw: Table, zones: Mapping[str, int], gateways: list[HostGateway]) -> None:

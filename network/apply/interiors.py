@@ -67,8 +67,7 @@ def apply(host: Host, interior: Interior, loader: Loader, pending: Pending) -> N
         found = loader.read(family, interior.namespace)
         due |= pending.remember(interior.namespace, _withdrawn(interior.rules[family], found))
         loader.load(family, interior.rules[family], namespace=interior.namespace, found=found)
-    if due:
-        conntrack.cut(host, due, interior.namespace)
+    if due and conntrack.cut(host, due, interior.namespace):
         pending.done(interior.namespace)
     links.converge(host, lambda found: _device_actions(interior, found), inside, interior.namespace)
     _routes(host, interior, 4)

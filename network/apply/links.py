@@ -41,7 +41,7 @@ class Wanted:
     """A device as it should be.
 
     `kinds`: which kinds of present device will do. `make`: arguments after the verb that makes it (`verb` is `link add`
-    or `tuntap add`). `data`: attributes that must be equal, else the device is made again; `tune`: attributes that can be
+    or `tuntap add`); empty: it comes into being with the device before it. `data`: attributes that must be equal, else the device is made again; `tune`: attributes that can be
     set on a living one. None for mtu or mac: any. `remake`: what is there is of no use.
     """
 
@@ -116,7 +116,8 @@ def _plan_one(want: Wanted, link: Link | None) -> Action | None:
         lines.append(f'link del dev {want.name}')
         link = None
     if link is None:
-        lines.append(f'{want.verb} {want.make}')
+        if want.make:
+            lines.append(f'{want.verb} {want.make}')
         lines.append(f'link set dev {want.name} addrgenmode none')
     tune = {key: value for key, value in want.tune.items() if link is None or link.data.get(key) != value}
     if tune:

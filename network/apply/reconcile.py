@@ -164,10 +164,13 @@ class Reconciler:
     def _root_settings(
         self, state: HostNetwork, gateways: Mapping[str, tuple[tuple[str, ...], object]], present: Mapping[str, Link]
     ) -> None:
-        sysctl.ensure(
-            self.host,
-            {f'net/ipv6/conf/{names.bridge(n.id)}/disable_ipv6': '0' if _has_ipv6(gateways.get(n.id)) else '1' for n in state.networks},
-        )
+        settings = {}
+        for network in state.networks:
+            bridge, gateway = names.bridge(network.id), gateways.get(network.id)
+            # The host is nobody on a network: it has no address there and does not answer for those that it has elsewhere.
+            settings[f'net/ipv6/conf/{bridge}/disable_ipv6'] = '0' if gateway and any(':' in address for address in gateway[0]) else '1'
+            settings[f'net/ipv4/conf/{bridge}/arp_ignore'] = '1' if gateway else '8'
+        sysctl.ensure(self.host, settings)
         bridge_addresses = {names.bridge(n.id): gateways.get(n.id, ((), ()))[0] for n in state.networks}
 
         def planned(found: Mapping[str, Link]) -> list[Action]:
@@ -209,10 +212,6 @@ class Reconciler:
         for port_id, network_id in in_namespaces:
             found[port_id] = 'ACTIVE' if active(names.veth(port_id), network_id) else 'DOWN'
         return found
-
-
-def _has_ipv6(gateway: tuple[tuple[str, ...], object] | None) -> bool:
-    return gateway is not None and any(':' in address for address in gateway[0])
 
 
 def _dhcp_interior(dhcp: Dhcp, network: Network, asks_outside: bool) -> Interior:

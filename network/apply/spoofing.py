@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from network.apply import names
+from network.apply.firewall import FEW_PORTS
 from network.apply.tables import Ruleset, Table
 from network.desired.model import Port
 
@@ -25,15 +26,25 @@ def ruleset(ports: Iterable[Port]) -> Ruleset:
     """The wanted ebtables rules for the guests' ports of this host."""
     table = Table()
     dispatch = table.chain(PREROUTING, jump_from='PREROUTING')
-    for port in sorted(ports, key=lambda p: p.id):
-        tap = names.tap(port.id)
+    ports = sorted(ports, key=lambda p: p.id)
+    for port in ports:
+        target = chain(port.id) if port.port_security else 'ACCEPT'
+        _dispatcher(table, dispatch, port, len(ports)).append(f'-i {names.tap(port.id)} -j {target}')
         if not port.port_security:
-            dispatch.append(f'-i {tap} -j ACCEPT')
             continue
-        dispatch.append(f'-i {tap} -j {chain(port.id)}')
         table.chain(chain(port.id)).extend([*_port_rules(port), '-j DROP'])
     dispatch.append(f'-i {names.TAP}+ -j DROP')
     return {'nat': table}
+
+
+def _dispatcher(table: Table, dispatch: list[str], port: Port, count: int) -> list[str]:
+    """On a host with many ports, a chain per first digit of their ids (see `firewall`)."""
+    if count <= FEW_PORTS:
+        return dispatch
+    name = f'{PREROUTING}-{port.id[0]}'
+    if name not in table.chains:
+        dispatch.append(f'-i {names.TAP}{port.id[0]}+ -j {name}')
+    return table.chain(name)
 
 
 def sources(port: Port) -> list[tuple[str, str]]:

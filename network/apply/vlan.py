@@ -34,7 +34,7 @@ def devices(
     if network.kind == 'vlan':
         return [_vlan(network, device)]
     if link.kind == 'bridge':
-        return _link_to_bridge(network, device)
+        return _link_to_bridge(network, device, present)
     if link.addresses:
         problem(f'device {device} has addresses ({", ".join(link.addresses)}); move them to a bridge and name that, or use a free device')
         return []
@@ -47,10 +47,10 @@ def _vlan(network: Network, device: str) -> Wanted:
     return Wanted(name, ('vlan',), make, mtu=network.mtu, master=names.bridge(network.id), data={'id': network.segmentation_id})
 
 
-def _link_to_bridge(network: Network, device: str) -> list[Wanted]:
+def _link_to_bridge(network: Network, device: str, present: Mapping[str, Link]) -> list[Wanted]:
     ours, theirs = names.segment(network.id), names.segment_peer(network.id)
     make = f'name {ours} type veth peer name {theirs}'
     return [
-        Wanted(ours, ('veth',), make, mtu=network.mtu, master=names.bridge(network.id)),
-        Wanted(theirs, ('veth',), f'name {theirs} type veth peer name {ours}', mtu=network.mtu, master=device),
+        Wanted(ours, ('veth',), make, mtu=network.mtu, master=names.bridge(network.id), remake=ours in present and theirs not in present),
+        Wanted(theirs, ('veth',), '', mtu=network.mtu, master=device),
     ]

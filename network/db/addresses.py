@@ -65,4 +65,3 @@ def in_subnet(session: Session, subnet_id: str) -> bool:
 def release_subnet(session: Session, subnet_id: str) -> None:
     """Take all addresses of a subnet back."""
     session.execute(sa.delete(ALLOCATIONS).where(_A.subnet_id == subnet_id))
-

@@ -99,7 +99,9 @@ def load_of(session: Session) -> dict[str, int]:
     """How many routers and DHCP servers each host has."""
     found: dict[str, int] = {}
     routers = sa.select(ROUTERS.c.host, sa.func.count()).where(ROUTERS.c.host != '').group_by(ROUTERS.c.host)
-    servers = sa.select(PORTS.c.host, sa.func.count()).where(PORTS.c.device_owner == 'network:dhcp', PORTS.c.host != '').group_by(PORTS.c.host)
+    servers = (
+        sa.select(PORTS.c.host, sa.func.count()).where(PORTS.c.device_owner == 'network:dhcp', PORTS.c.host != '').group_by(PORTS.c.host)
+    )
     for query in (routers, servers):
         for host, number in session.execute(query):
             found[host] = found.get(host, 0) + int(number)

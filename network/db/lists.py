@@ -23,7 +23,9 @@ def is_one_of(column: Any, values: Sequence[Any]) -> Condition:
     return column == wanted[0] if len(wanted) == 1 else column.in_(wanted)
 
 
-def conditions(filters: Mapping[str, list[Any]], columns: Mapping[str, Any], special: Mapping[str, Special] | None = None) -> list[Condition]:
+def conditions(
+    filters: Mapping[str, list[Any]], columns: Mapping[str, Any], special: Mapping[str, Special] | None = None
+) -> list[Condition]:
     """The WHERE of a list. `columns`: by the names that clients use; `special`: filters that are no column."""
     found = []
     for name, values in filters.items():

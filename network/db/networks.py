@@ -123,5 +123,3 @@ def delete_network(session: Session, network_id: str) -> None:
     """Remove a network with its subnets; nothing may be on it any more."""
     session.execute(sa.delete(SUBNETS).where(_S.network_id == network_id))
     session.execute(sa.delete(NETWORKS).where(_N.id == network_id))
-
-

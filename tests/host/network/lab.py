@@ -63,6 +63,24 @@ for line in sys.stdin:
     except OSError: answer = b''
     print('yes' if answer == b'x' else 'no', flush=True)
 """
+SHOVEL = """
+import ctypes, fcntl, os, select, struct, subprocess, sys
+def tap(name, flags):
+    fd = os.open('/dev/net/tun', os.O_RDWR)
+    fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22x', name.encode(), 2 | 0x1000 | flags))
+    return fd
+outer = tap(sys.argv[1], 0x4000)
+fcntl.ioctl(outer, 0x400454d0, 0)
+ns = os.open(sys.argv[2], os.O_RDONLY)
+assert ctypes.CDLL(None).setns(ns, 0x40000000) == 0
+inner = tap('eth0', 0x4000)
+subprocess.run(['ip', 'link', 'set', 'dev', 'eth0', 'address', sys.argv[3], 'up'], check=True)
+print('ready', flush=True)
+while True:
+    for fd in select.select([outer, inner], [], [])[0]:
+        try: os.write(inner if fd == outer else outer, os.read(fd, 70000))
+        except OSError: pass
+"""
 FETCH = """
 import sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -254,6 +272,20 @@ class LabGuest:
         client = self.host.popen(['python3', '-c', ECHO_CLIENT, address, str(port)], self.namespace)
         self.host.programs.append(client)
         return LabConnection(client)
+
+
+class TapGuest(LabGuest):
+    """A guest on the real tap, as a hypervisor opens it: a program shovels frames between it and a tap in the guest."""
+
+    def __init__(self, host: LabHost, port: Port) -> None:
+        self.host = host
+        self.port = port
+        self.namespace = f'guest-{port.id[:8]}'
+        host.sh(f'ip netns add {self.namespace}')
+        self.program = host.popen(['python3', '-c', SHOVEL, names.tap(port.id), f'/run/netns/{self.namespace}', port.mac_address])
+        assert self.program.stdout is not None and self.program.stdout.readline() == 'ready\n', self.program.stdout.read()
+        host.programs.append(self.program)
+        self.sh('ip link set dev lo up')
 
 
 class LabConnection:

@@ -10,7 +10,7 @@ from network.desired.model import Address, Rule, Subnet
 from network.metadata_http import Request
 from network.metadata_proxy import MetadataProxy
 from tests.host.network.cloud import Cloud
-from tests.host.network.lab import LabHost
+from tests.host.network.lab import LabHost, TapGuest
 
 
 def echo(place: tuple[str, str], address: str, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -298,3 +298,28 @@ def test_card_with_addresses_is_not_taken(lab: LabHost) -> None:
     outcome = lab.apply(cloud.state())
     assert any('card' in problem and '198.51.100.9/24' in problem for problem in outcome.problems)
     assert 'master' not in lab.sh('ip link show dev card')
+
+
+def test_guests_on_real_taps(lab: LabHost) -> None:
+    cloud = Cloud()
+    one, outside = cloud.network(1), cloud.external()
+    ports = [cloud.port(one, 11), cloud.port(one, 12)]
+    router = cloud.router(one, external=outside)
+    cloud.floating(router, '172.24.4.50', ports[0])
+    lab.apply(cloud.state())
+    guests = [TapGuest(lab, port) for port in ports]
+    assert lab.apply(cloud.state()).changes == []
+    assert [guest.dhcp().get('ip') for guest in guests] == ['10.0.1.11', '10.0.1.12']
+    assert guests[0].ping('10.0.1.12', count=2)
+    guests[0].serve(22)
+    guests[0].serve(23)
+    assert lab.reaches('172.24.4.50', 22) and guests[1].reaches('10.0.1.11', 22)
+    assert not guests[1].reaches('10.0.1.11', 23)
+    held = guests[1].connect('10.0.1.11', 22)
+    lab.sh(f'ip link del {names.bridge(one)}')
+    lab.apply(cloud.state())
+    assert held.echoes()
+    # The hypervisor lets go of the tap: it stays, for the guest's next start.
+    guests[0].program.kill()
+    guests[0].program.wait()
+    assert lab.apply(cloud.state()).ports[ports[0].id] == 'ACTIVE'

@@ -1,0 +1,7 @@
+"""`python -m pileus`."""
+
+import sys
+
+from pileus.cli import main
+
+sys.exit(main())

@@ -1,0 +1,77 @@
+"""A whole simulated cloud in this process, for tests that talk to it over HTTP as users do."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from common.config import Settings
+from common.runtime import SERVICES, Runtime
+from pileus import settings as state_files
+from pileus.cloud import embedded, simulated_overrides
+from tests.bench.client import Client
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(count)]
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+class TestCloud:
+    """The runtime, and clients of it."""
+
+    __test__ = False
+
+    def __init__(self, state: pathlib.Path, **groups: dict[str, Any]) -> None:
+        self.state = state
+        state_files.make_secrets(state)
+        names = ('identity', 'compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.settings = Settings.load(overrides=simulated_overrides(state, self.ports, **groups))
+        self.runtime: Runtime = embedded(self.settings, SERVICES)
+
+    @property
+    def auth_url(self) -> str:
+        """Where tokens are had."""
+        return f'http://127.0.0.1:{self.ports["identity"]}/v3'
+
+    def client(self, user: str = 'admin', project: str | None = None, password: str | None = None) -> Client:
+        """A bare client of a user."""
+        return Client(self.auth_url, user, password or state_files.secret(self.state, f'{user}-password'), project or user)
+
+    def sdk(self, user: str = 'admin') -> Any:
+        """An openstacksdk connection of a user."""
+        import openstack
+
+        return openstack.connect(
+            auth_url=self.auth_url, username=user, password=state_files.secret(self.state, f'{user}-password'), project_name=user,
+            user_domain_id='default', project_domain_id='default', region_name='RegionOne', load_yaml_config=False, load_envvars=False,
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def running(state: pathlib.Path, **groups: dict[str, Any]) -> Iterator[TestCloud]:
+    """A cloud that runs within the block."""
+    cloud = TestCloud(state, **groups)
+    cloud.runtime.start()
+    try:
+        yield cloud
+    finally:
+        cloud.runtime.stop(2.0)
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 20.0, what: str = 'it') -> Any:
+    """The first true value of a condition; fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f'{what} did not come true within {seconds:.0f} s'
+        time.sleep(0.02)
