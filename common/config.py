@@ -229,7 +229,6 @@ class MessagingOptions:
 
     url: str = option('pileus-memory://pileus', help='The broker: pileus-memory://NAME within one process, or amqp://user:password@host:port//')
     publish_timeout: float = option(1.0, min=0.1, help='Seconds a message may wait for a broker that is down; operations do not depend on it')
-    redeliveries: int = option(5, min=1, help='How often a message whose reader died is delivered again before it becomes a dead letter')
 
 
 @group('auth')

@@ -134,7 +134,7 @@ class Runtime:
 
         if self._broker is None:
             options = self.settings.get(MessagingOptions)
-            self._broker = Broker(options.url, publish_timeout=options.publish_timeout, redeliveries=options.redeliveries)
+            self._broker = Broker(options.url, publish_timeout=options.publish_timeout)
         return self._broker
 
     @property

@@ -45,10 +45,11 @@ def with_ports(work: Work, found: list[Any]) -> list[FloatingIp]:
 
 def find(work: Work, floating_id: str, rule: str = SHOW) -> FloatingIp:
     """A floating address that the caller may see, and do this to."""
-    return with_ports(work, [_find_row(work, floating_id, rule)])[0]
+    return with_ports(work, [find_row(work, floating_id, rule)])[0]
 
 
-def _find_row(work: Work, floating_id: str, rule: str, *, lock: bool = False) -> Any:
+def find_row(work: Work, floating_id: str, rule: str = SHOW, *, lock: bool = False) -> Any:
+    """A floating address's row that the caller may see, and do this to."""
     return work.seen(rows.get(work.session, FLOATING_IPS, floating_id, lock=lock), NOUN, floating_id, SHOW, rule)
 
 
@@ -98,7 +99,7 @@ def _choose(work: Work, network: Any, body: dict[str, Any]) -> tuple[str, str]:
 
 def update(work: Work, floating_id: str, body: dict[str, Any], if_revision: int | None = None) -> FloatingIp:
     """Lead a floating address to another port, or to none. As upstream has it, one that leads somewhere is led elsewhere without more ado."""
-    row = _find_row(work, floating_id, UPDATE, lock=True)
+    row = find_row(work, floating_id, UPDATE, lock=True)
     check_revision(row, if_revision)
     if 'description' in body and body['description'] != row.description:
         row = rows.update(work.session, FLOATING_IPS, row, description=body['description'] or '')
@@ -118,7 +119,7 @@ def update(work: Work, floating_id: str, body: dict[str, Any], if_revision: int 
 
 def delete(work: Work, floating_id: str, if_revision: int | None = None) -> None:
     """Give a floating address back."""
-    row = _find_row(work, floating_id, DELETE, lock=True)
+    row = find_row(work, floating_id, DELETE, lock=True)
     check_revision(row, if_revision)
     if row.port_id:
         held = rows.get(work.session, PORTS, row.port_id)

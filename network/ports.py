@@ -177,7 +177,9 @@ def update(work: Work, port_id: str, body: dict[str, Any], if_revision: int | No
 
 def _new_mac(work: Work, row: Any, mac: str | None) -> str:
     if row.host:
-        message = f'Unable to complete operation on port {row.id}, port is already bound; its MAC address can be changed once it is unbound.'
+        message = (
+            f'Unable to complete operation on port {row.id}, port is already bound; its MAC address can be changed once it is unbound.'
+        )
         raise Conflict(message, code='port_bound')
     if mac and queries.mac_is_used(work.session, row.network_id, mac):
         raise _mac_in_use(row.network_id, mac)

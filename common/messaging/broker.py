@@ -41,7 +41,8 @@ class Broker:
 
     :param url: `pileus-memory://NAME` (within one process) or `amqp://user:password@host:port//`
     :param publish_timeout: seconds to try to send before a cast is dropped or a call fails
-    :param redeliveries: how often a message whose reader died is delivered again before it becomes a dead letter
+    :param redeliveries: how often a message whose reader died is delivered again before it becomes a dead letter;
+        a property of the queues, so all processes must say the same
     """
 
     def __init__(self, url: str, *, publish_timeout: float = 1.0, redeliveries: int = 5) -> None:

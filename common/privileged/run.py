@@ -45,12 +45,14 @@ def run(
     check: bool = True,
     netns: str | None = None,
     environment: dict[str, str] | None = None,
+    limits: dict[str, int] | None = None,
 ) -> Completed:
     """Run a command as root and wait for it.
 
     :param command: name and arguments; the name is one of `commands.ALLOWED`, looked up in the system's own folders
     :param stdin: text for its standard input, the way for secrets
     :param netns: a network namespace to run it in
+    :param limits: bounds of prlimit(1), for commands that read what users made: 'as' and 'fsize' in bytes, 'cpu' in seconds
     :raises: CommandFailed with `check`, Transient when it takes too long, PileusError when it may not run, CommandMissing when
         it is not installed
     """
@@ -61,6 +63,8 @@ def run(
     if path is None:
         raise CommandMissing(f'The command {name} is not installed on the host.')
     words = [path, *command[1:]]
+    if limits:
+        words = ['prlimit', *(f'--{kind}={most}' for kind, most in limits.items()), '--', *words]
     if netns is not None:
         words = [find('ip') or 'ip', 'netns', 'exec', netns, *words]
     if os.geteuid() != 0:

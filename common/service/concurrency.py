@@ -21,7 +21,7 @@ def setup(kind: str) -> None:
         return
     import warnings
 
-    warnings.filterwarnings('ignore', message='.*[Ee]ventlet.*')
+    warnings.filterwarnings('ignore', message=r'\s*Eventlet is deprecated')
     import eventlet
 
     eventlet.monkey_patch()

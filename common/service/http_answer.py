@@ -23,6 +23,13 @@ class Sink(Protocol):
         """Send a head and so many bytes of a file without reading them here; False where that cannot be done."""
 
 
+class Server(Protocol):
+    """Who answers."""
+
+    stopping: bool
+    """Whether every answer from now on is the last one of its connection."""
+
+
 class FileBody:
     """A file (or a part of one) as the body of an answer, sent by the kernel where that is possible.
 
@@ -53,8 +60,8 @@ class FileBody:
 class Answer:
     """One answer. `start` is the WSGI `start_response`; `keep_alive` says afterwards whether the connection may go on."""
 
-    def __init__(self, sink: Sink, method: str, *, keep_alive: bool, is_old: bool) -> None:
-        self._sink, self._method, self._is_old = sink, method, is_old
+    def __init__(self, sink: Sink, method: str, server: Server, *, keep_alive: bool, is_old: bool) -> None:
+        self._sink, self._method, self._server, self._is_old = sink, method, server, is_old
         self.keep_alive = keep_alive
         self.began = False
         self._status = ''
@@ -135,7 +142,6 @@ class Answer:
 
     def _head(self, length: int | None, *, bodiless: bool = False) -> bytes:
         """Status line and headers. `length`: of the body, where it is known."""
-        self.began = True
         names = {}
         for name, value in self._headers:
             names[name.lower()] = value
@@ -153,6 +159,8 @@ class Answer:
         else:
             self._chunked = True
             lines.append('Transfer-Encoding: chunked')
+        if self._server.stopping:
+            self.keep_alive = False
         if 'close' in names.get('connection', '').lower():
             self.keep_alive = False
         elif not self.keep_alive:
@@ -165,6 +173,7 @@ class Answer:
         text = '\r\n'.join(lines)
         if text.count('\n') != len(lines) + 1 or text.count('\r') != len(lines) + 1:
             raise RuntimeError('a header of the answer holds a line break')
+        self.began = True
         return text.encode('latin-1', 'replace')
 
 

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from common.service import concurrency
-from common.service.http_answer import Answer, refusal
+from common.service.http_answer import Answer, Server, refusal
 from common.service.http_message import LONGEST_HEAD, BadRequest, Body, body_of, parse_head
 
 LOG = logging.getLogger(__name__)
@@ -19,7 +19,6 @@ MOST_UNREAD = 64 << 20
 """Bytes of a body that nobody wanted which are read and forgotten, so that the client gets to read the answer."""
 _READ_SIZE = 1 << 16
 _FILE_PART = 8 << 20
-_HTTP_2 = b'PRI * HTTP/2.0'
 _MSG_DONTWAIT = getattr(socket, 'MSG_DONTWAIT', 0)
 
 
@@ -96,10 +95,10 @@ class Connection:
 
     # -- requests
 
-    def serve(self, stopping: Any, *, wait: bool = False) -> bool:
+    def serve(self, server: Server, *, wait: bool = False) -> bool:
         """Handle every request that has arrived; whether the connection is to be kept.
 
-        :param stopping: has `stopping`: True when this is to be the last answer
+        :param server: says whether the answers are the last ones
         :param wait: wait for the next request instead of coming back when there is nothing yet
         """
         while True:
@@ -117,7 +116,7 @@ class Connection:
                 if len(self._buffer) > LONGEST_HEAD and b'\r\n\r\n' not in self._buffer[:LONGEST_HEAD]:
                     return self._refuse(BadRequest('431 Request Header Fields Too Large', f'The head of a request has at most {LONGEST_HEAD} bytes.'))
                 continue
-            if not self._handle(head, stopping):
+            if not self._handle(head, server):
                 return False
             if not self._buffer and not wait:
                 return True
@@ -132,12 +131,12 @@ class Connection:
         self._buffer = buffer[end + 4 :]
         return buffer[:end]
 
-    def _handle(self, head: bytes, stopping: Any) -> bool:
+    def _handle(self, head: bytes, server: Server) -> bool:
         try:
             environ, framing = parse_head(head, self._base)
         except BadRequest as error:
             return self._refuse(error)
-        answer = Answer(self, environ['REQUEST_METHOD'], keep_alive=framing.keep_alive and not stopping.stopping, is_old=framing.is_old)
+        answer = Answer(self, environ['REQUEST_METHOD'], server, keep_alive=framing.keep_alive, is_old=framing.is_old)
 
         def go_on() -> None:
             if not answer.began:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from common import clock
-from common.api import CREATE_ONLY, READ_ONLY, Call, DateTime, Field, Filter, Id, Int, List, Reply, Str, Uuid
-from network import tags
+from common.api import Call, Reply
+from network.api.standard import FIRST
 from network.work import Work
 
 Views = Callable[[Work, Sequence[Any]], list[dict[str, Any]]]
-DEFAULT_SORT = 'id:asc'
 
 
 class Crud:
@@ -27,7 +25,7 @@ class Crud:
 
     def list(self, call: Call) -> Reply:
         """A page of what the caller sees."""
-        page = call.paging(DEFAULT_SORT)
+        page = call.paging(FIRST)
         found = call.service.read(call.ctx, lambda work: self._views(work, self._domain.page(work, call.filters, page)))
         return call.paged(found, page)
 
@@ -52,37 +50,3 @@ class Crud:
         """Remove a thing, if it is still at the revision of `If-Match`."""
         expected = call.if_revision
         call.service.write(call.ctx, lambda work: self._domain.delete(work, call.params['id'], expected))
-
-
-STANDARD = (
-    Field('id', Uuid, READ_ONLY),
-    Field('name', Str(255), default=''),
-    Field('description', Str(255), default=''),
-    Field('project_id', Id | None, CREATE_ONLY),
-    Field('tenant_id', Id | None, CREATE_ONLY),
-    Field('tags', List(Str(255), max=tags.MOST, unique=True), CREATE_ONLY),
-    Field('revision_number', Int(0), READ_ONLY),
-    Field('created_at', DateTime, READ_ONLY),
-    Field('updated_at', DateTime, READ_ONLY),
-)
-"""Fields of every resource."""
-STANDARD_FILTERS = (
-    'id', 'name', 'description', 'project_id', 'tenant_id', 'revision_number',
-    Filter('tags', Str(1024)), Filter('tags-any', Str(1024)), Filter('not-tags', Str(1024)), Filter('not-tags-any', Str(1024)),
-)  # fmt: skip
-STANDARD_SORT = ('id', 'name', 'description', 'project_id', 'tenant_id', 'revision_number', 'created_at', 'updated_at')
-
-
-def standard(row: Any) -> dict[str, Any]:
-    """What every view holds besides the resource's own."""
-    return {
-        'id': row.id,
-        'name': row.name,
-        'description': row.description,
-        'project_id': row.project_id,
-        'tenant_id': row.project_id,
-        'tags': tags.split(row.tags),
-        'revision_number': row.revision_number,
-        'created_at': clock.iso(row.created_at),
-        'updated_at': clock.iso(row.updated_at),
-    }

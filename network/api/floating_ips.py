@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from common import clock
 from common.api import CREATE_ONLY, DELETE, GET, POST, PUT, READ_ONLY, REQUIRED, Enum, Field, Filter, Ip, Map, Resource, Uuid
 from common.api.types import Any_
 from common.policy import ADMIN, MEMBER, READER, Rule
-from network import floating_ips, tags
-from network.api.crud import STANDARD, STANDARD_FILTERS, STANDARD_SORT, Crud
+from network import floating_ips
+from network.api.crud import Crud
+from network.api.standard import STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
 from network.work import Work
 
 RULES = [
@@ -31,10 +31,7 @@ def views(work: Work, found: Sequence[floating_ips.FloatingIp]) -> list[dict[str
 
 def _view(row: Any, port: Any | None) -> dict[str, Any]:
     return {
-        'id': row.id,
-        'description': row.description,
-        'project_id': row.project_id,
-        'tenant_id': row.project_id,
+        **standard(row),
         'floating_ip_address': row.floating_ip_address,
         'floating_network_id': row.floating_network_id,
         'fixed_ip_address': row.fixed_ip_address,
@@ -42,10 +39,7 @@ def _view(row: Any, port: Any | None) -> dict[str, Any]:
         'router_id': row.router_id,
         'status': row.status,
         'port_details': _details(port),
-        'tags': tags.split(row.tags),
-        'revision_number': row.revision_number,
-        'created_at': clock.iso(row.created_at),
-        'updated_at': clock.iso(row.updated_at),
+        'tags': tags_of(row),
     }
 
 
@@ -64,7 +58,8 @@ FLOATING_IPS = Resource(
     noun='floating ip',
     rules=RULES,
     fields=[
-        *(field for field in STANDARD if field.name != 'name'),
+        *STANDARD,
+        TAGS,
         Field('floating_network_id', Uuid, CREATE_ONLY, REQUIRED),
         Field('floating_ip_address', Ip(4) | None, CREATE_ONLY, write_policy='network:floatingips:set_address', default=None),
         Field('subnet_id', Uuid | None, CREATE_ONLY),
@@ -75,15 +70,15 @@ FLOATING_IPS = Resource(
         Field('port_details', Map(Any_) | None, READ_ONLY),
     ],
     filters=[
-        *(name for name in STANDARD_FILTERS if name != 'name'), 'floating_network_id', 'floating_ip_address', 'port_id', 'fixed_ip_address',
+        *STANDARD_FILTERS, *TAG_FILTERS, 'floating_network_id', 'floating_ip_address', 'port_id', 'fixed_ip_address',
         Filter('router_id', Uuid | None), 'status',
     ],
-    sort=[*(name for name in STANDARD_SORT if name != 'name'), 'floating_ip_address', 'fixed_ip_address', 'status', 'router_id', 'port_id'],
+    sort=[*STANDARD_SORT, 'floating_ip_address', 'fixed_ip_address', 'status', 'router_id', 'port_id'],
     routes=[
         GET('/v2.0/floatingips', CRUD.list, policy='network:floatingips:list'),
         POST('/v2.0/floatingips', CRUD.create, policy='network:floatingips:create', bulk=True, ok=201),
         GET('/v2.0/floatingips/{id}', CRUD.show, policy='network:floatingips:list'),
-        PUT('/v2.0/floatingips/{id}', CRUD.update, policy='network:floatingips:list'),
-        DELETE('/v2.0/floatingips/{id}', CRUD.delete, policy='network:floatingips:list'),
+        PUT('/v2.0/floatingips/{id}', CRUD.update, policy=floating_ips.UPDATE),
+        DELETE('/v2.0/floatingips/{id}', CRUD.delete, policy=floating_ips.DELETE),
     ],
 )  # fmt: skip

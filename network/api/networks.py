@@ -8,7 +8,8 @@ from typing import Any
 from common.api import DELETE, GET, POST, PUT, READ_ONLY, Bool, Enum, Field, Filter, Int, List, Resource, Str, Uuid
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import networks, segments
-from network.api.crud import STANDARD, STANDARD_FILTERS, STANDARD_SORT, Crud, standard
+from network.api.crud import Crud
+from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
 from network.db import networks as queries
 from network.work import Work
 
@@ -43,6 +44,8 @@ def _view(work: Work, row: Any, subnets: list[str], provider: bool) -> dict[str,
     zone = [work.options.availability_zone]
     view = {
         **standard(row),
+        'name': row.name,
+        'tags': tags_of(row),
         'admin_state_up': row.admin_state_up,
         'status': 'ACTIVE',
         'shared': row.shared,
@@ -69,6 +72,8 @@ NETWORKS = Resource(
     rules=RULES,
     fields=[
         *STANDARD,
+        NAME,
+        TAGS,
         Field('admin_state_up', Bool, default=True),
         Field('status', Enum('ACTIVE', 'DOWN', 'BUILD', 'ERROR'), READ_ONLY),
         Field('shared', Bool, default=False, write_policy=SET_SHARED),
@@ -84,16 +89,16 @@ NETWORKS = Resource(
         Field('subnets', List(Uuid), READ_ONLY),
     ],
     filters=[
-        *STANDARD_FILTERS, 'admin_state_up', 'status', 'shared', 'router:external', 'is_default', Filter('mtu', Int), 'port_security_enabled',
+        *STANDARD_FILTERS, *TAG_FILTERS, 'name', 'admin_state_up', 'status', 'shared', 'router:external', 'is_default', Filter('mtu', Int), 'port_security_enabled',
         Filter('provider:network_type', Str), Filter('provider:physical_network', Str), Filter('provider:segmentation_id', Int),
         Filter('subnets', Uuid),
     ],
-    sort=[*STANDARD_SORT, 'admin_state_up', 'shared', 'mtu', 'router:external'],
+    sort=[*STANDARD_SORT, 'name', 'admin_state_up', 'shared', 'mtu', 'router:external'],
     routes=[
         GET('/v2.0/networks', CRUD.list, policy='network:networks:list'),
         POST('/v2.0/networks', CRUD.create, policy='network:networks:create', bulk=True, ok=201),
         GET('/v2.0/networks/{id}', CRUD.show, policy='network:networks:list'),
-        PUT('/v2.0/networks/{id}', CRUD.update, policy='network:networks:list'),
-        DELETE('/v2.0/networks/{id}', CRUD.delete, policy='network:networks:list'),
+        PUT('/v2.0/networks/{id}', CRUD.update, policy=networks.UPDATE),
+        DELETE('/v2.0/networks/{id}', CRUD.delete, policy=networks.DELETE),
     ],
 )  # fmt: skip

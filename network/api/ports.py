@@ -1,16 +1,38 @@
-"""Ports."""
+"""Ports over REST."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from common import clock
-from common.api import CREATE_ONLY, DELETE, GET, POST, PUT, READ_ONLY, REQUIRED, Bool, Call, Cidr, Enum, Field, Filter, Int, Ip, List, Mac, Obj, OneOf, Reply, Resource, Str, Uuid  # fmt: skip
+from common.api import (  # fmt: skip
+    CREATE_ONLY,
+    DELETE,
+    GET,
+    POST,
+    PUT,
+    READ_ONLY,
+    REQUIRED,
+    Bool,
+    Cidr,
+    Enum,
+    Field,
+    Filter,
+    Int,
+    Ip,
+    List,
+    Mac,
+    Obj,
+    OneOf,
+    Resource,
+    Str,
+    Uuid,
+)
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import bindings, ports
-from network.api.standard import FIRST, NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, create
-from network.ports import Port
-from network.tags import split
+from network.api.crud import Crud
+from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
+from network.work import Work
 
 SEE_BINDING = 'network:ports:see_binding'
 BIND = 'network:ports:bind'
@@ -27,16 +49,20 @@ RULES = [
 _PORT_FILTER = {'port_filter': True, 'connectivity': 'l2'}
 
 
-def view(port: Port, full: bool) -> dict[str, Any]:
-    """A port as clients see it. `full`: with its binding."""
+def views(work: Work, found: Sequence[ports.Port]) -> list[dict[str, Any]]:
+    """Ports as clients see them."""
+    full = work.allowed(SEE_BINDING)
+    return [_view(port, full) for port in found]
+
+
+def _view(port: ports.Port, full: bool) -> dict[str, Any]:
+    """`full`: with where the port is bound."""
     row = port.row
     shown = {
-        'id': row.id,
+        **standard(row),
         'name': row.name,
+        'tags': tags_of(row),
         'network_id': row.network_id,
-        'project_id': row.project_id,
-        'tenant_id': row.project_id,
-        'description': row.description,
         'mac_address': row.mac_address,
         'admin_state_up': row.admin_state_up,
         'status': row.status,
@@ -44,14 +70,12 @@ def view(port: Port, full: bool) -> dict[str, Any]:
         'device_owner': row.device_owner,
         'fixed_ips': [{'subnet_id': subnet_id, 'ip_address': address} for subnet_id, address in port.addresses],
         'allowed_address_pairs': bindings.pairs_of(row),
-        'extra_dhcp_opts': [{'opt_name': name, 'opt_value': value, 'ip_version': version} for name, value, version in row.extra_dhcp_opts or ()],
+        'extra_dhcp_opts': [
+            {'opt_name': name, 'opt_value': value, 'ip_version': version} for name, value, version in row.extra_dhcp_opts or ()
+        ],
         'security_groups': list(port.groups),
         'port_security_enabled': row.port_security_enabled,
         'binding:vnic_type': row.vnic_type,
-        'tags': split(row.tags),
-        'revision_number': row.revision_number,
-        'created_at': clock.iso(row.created_at),
-        'updated_at': clock.iso(row.updated_at),
     }
     if full:
         shown['binding:host_id'] = row.host
@@ -61,39 +85,13 @@ def view(port: Port, full: bool) -> dict[str, Any]:
     return shown
 
 
-def list_ports(call: Call) -> Reply:
-    """The ports that the caller sees: its own, and those on its networks."""
-    page = call.paging(FIRST)
-    found = call.service.read(call.ctx, lambda work: ports.page(work, call.filters, page))
-    full = call.allowed(SEE_BINDING)
-    return call.paged([view(port, full) for port in found], page)
-
-
-def create_port(call: Call) -> Any:
-    """A new port, or several."""
-    full = call.allowed(SEE_BINDING)
-    return create(call, lambda work, body: view(ports.create(work, body), full))
-
-
-def show_port(call: Call) -> dict[str, Any]:
-    """One port."""
-    return view(call.service.read(call.ctx, lambda work: ports.find(work, call.params['id'])), call.allowed(SEE_BINDING))
-
-
-def update_port(call: Call) -> dict[str, Any]:
-    """Change a port."""
-    changed = call.service.write(call.ctx, lambda work: ports.update(work, call.params['id'], call.body, call.if_revision))
-    return view(changed, call.allowed(SEE_BINDING))
-
-
-def delete_port(call: Call) -> None:
-    """Delete a port."""
-    call.service.write(call.ctx, lambda work: ports.delete(work, call.params['id'], call.if_revision))
-
-
+CRUD = Crud(ports, views)
 _FIXED_IP = Obj({'ip_address': Ip, 'subnet_id': Uuid})
 _PAIR = Obj({'ip_address': OneOf(Ip, Cidr(loose=True)), 'mac_address': Mac}, required=['ip_address'])
-_OPTION = Obj({'opt_name': Str(64, min=1, pattern='^[A-Za-z0-9:_-]+$'), 'opt_value': Str(255, min=1) | None, 'ip_version': Int(min=4, max=6)}, required=['opt_name'])
+_OPTION = Obj(
+    {'opt_name': Str(64, min=1, pattern='^[A-Za-z0-9:_-]+$'), 'opt_value': Str(255, min=1) | None, 'ip_version': Int(min=4, max=6)},
+    required=['opt_name'],
+)
 _PROFILE = {'type': ['object', 'null'], 'x-says': 'an object'}
 PORTS = Resource(
     'ports',
@@ -102,6 +100,7 @@ PORTS = Resource(
     fields=[
         *STANDARD,
         NAME,
+        TAGS,
         Field('network_id', Uuid, REQUIRED, CREATE_ONLY),
         Field('mac_address', Mac | None),
         Field('admin_state_up', Bool),
@@ -118,7 +117,6 @@ PORTS = Resource(
         Field('binding:vif_type', Str, READ_ONLY),
         Field('binding:vif_details', _PROFILE, READ_ONLY),
         Field('status', Str, READ_ONLY),
-        TAGS,
     ],
     filters=[
         *STANDARD_FILTERS, *TAG_FILTERS, 'name', 'network_id', Filter('mac_address', Mac), 'admin_state_up', 'status', 'device_id', 'device_owner',
@@ -126,10 +124,10 @@ PORTS = Resource(
     ],
     sort=[*STANDARD_SORT, 'name', 'network_id', 'mac_address', 'admin_state_up', 'status', 'device_id', 'device_owner'],
     routes=[
-        GET('/v2.0/ports', list_ports, policy='network:ports:list'),
-        POST('/v2.0/ports', create_port, policy='network:ports:create', ok=201, bulk=True),
-        GET('/v2.0/ports/{id}', show_port, policy='network:ports:list'),
-        PUT('/v2.0/ports/{id}', update_port, policy='network:ports:update'),
-        DELETE('/v2.0/ports/{id}', delete_port, policy='network:ports:delete'),
+        GET('/v2.0/ports', CRUD.list, policy='network:ports:list'),
+        POST('/v2.0/ports', CRUD.create, policy='network:ports:create', ok=201, bulk=True),
+        GET('/v2.0/ports/{id}', CRUD.show, policy='network:ports:list'),
+        PUT('/v2.0/ports/{id}', CRUD.update, policy='network:ports:update'),
+        DELETE('/v2.0/ports/{id}', CRUD.delete, policy='network:ports:delete'),
     ],
 )  # fmt: skip

@@ -8,7 +8,8 @@ from typing import Any
 from common.api import DELETE, GET, POST, PUT, READ_ONLY, UPDATE_ONLY, Bool, Call, Cidr, Enum, Field, Ip, List, Obj, Resource, Str, Uuid
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import router_interfaces, routers
-from network.api.crud import STANDARD, STANDARD_FILTERS, STANDARD_SORT, Crud, standard
+from network.api.crud import Crud
+from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
 from network.work import Work
 
 SET_GATEWAY_DETAILS = 'network:routers:set_gateway_details'
@@ -36,6 +37,8 @@ def _view(work: Work, router: routers.Router) -> dict[str, Any]:
     row = router.row
     return {
         **standard(row),
+        'name': row.name,
+        'tags': tags_of(row),
         'admin_state_up': row.admin_state_up,
         'status': 'ACTIVE',
         'external_gateway_info': _gateway(router),
@@ -100,6 +103,8 @@ ROUTERS = Resource(
     rules=RULES,
     fields=[
         *STANDARD,
+        NAME,
+        TAGS,
         Field('admin_state_up', Bool, default=True),
         Field('status', Enum('ACTIVE', 'DOWN', 'BUILD', 'ERROR', 'ALLOCATING'), READ_ONLY),
         Field('external_gateway_info', _GATEWAY | None),
@@ -110,17 +115,17 @@ ROUTERS = Resource(
         Field('ha', Bool, READ_ONLY),
         Field('flavor_id', Uuid | None, READ_ONLY),
     ],
-    filters=[*STANDARD_FILTERS, 'admin_state_up', 'status'],
-    sort=[*STANDARD_SORT, 'admin_state_up'],
+    filters=[*STANDARD_FILTERS, *TAG_FILTERS, 'name', 'admin_state_up', 'status'],
+    sort=[*STANDARD_SORT, 'name', 'admin_state_up'],
     routes=[
         GET('/v2.0/routers', CRUD.list, policy='network:routers:list'),
         POST('/v2.0/routers', CRUD.create, policy='network:routers:create', bulk=True, ok=201),
         GET('/v2.0/routers/{id}', CRUD.show, policy='network:routers:list'),
-        PUT('/v2.0/routers/{id}', CRUD.update, policy='network:routers:list'),
-        DELETE('/v2.0/routers/{id}', CRUD.delete, policy='network:routers:list'),
-        PUT('/v2.0/routers/{id}/add_router_interface', add_interface, policy='network:routers:list', body=_INTERFACE, wrap=False),
-        PUT('/v2.0/routers/{id}/remove_router_interface', remove_interface, policy='network:routers:list', body=_INTERFACE, wrap=False),
-        PUT('/v2.0/routers/{id}/add_extraroutes', add_routes, policy='network:routers:list', body=_SOME_ROUTES),
-        PUT('/v2.0/routers/{id}/remove_extraroutes', remove_routes, policy='network:routers:list', body=_SOME_ROUTES),
+        PUT('/v2.0/routers/{id}', CRUD.update, policy=routers.UPDATE),
+        DELETE('/v2.0/routers/{id}', CRUD.delete, policy=routers.DELETE),
+        PUT('/v2.0/routers/{id}/add_router_interface', add_interface, policy=router_interfaces.ADD, body=_INTERFACE, wrap=False),
+        PUT('/v2.0/routers/{id}/remove_router_interface', remove_interface, policy=router_interfaces.REMOVE, body=_INTERFACE, wrap=False),
+        PUT('/v2.0/routers/{id}/add_extraroutes', add_routes, policy=routers.UPDATE, body=_SOME_ROUTES),
+        PUT('/v2.0/routers/{id}/remove_extraroutes', remove_routes, policy=routers.UPDATE, body=_SOME_ROUTES),
     ],
 )

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from common.api import CREATE_ONLY, DELETE, GET, POST, PUT, READ_ONLY, REQUIRED, Bool, Call, Cidr, Enum, Field, Filter, Int, List, OneOf, Reply, Resource, Str, Uuid  # fmt: skip
+from common.api import (  # fmt: skip
+    CREATE_ONLY,
+    DELETE,
+    GET,
+    POST,
+    PUT,
+    READ_ONLY,
+    REQUIRED,
+    Bool,
+    Call,
+    Cidr,
+    Enum,
+    Field,
+    Filter,
+    Int,
+    List,
+    OneOf,
+    Reply,
+    Resource,
+    Str,
+    Uuid,
+)
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import security_group_rules as rules
 from network import security_groups as groups
-from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, create, listed, standard, tags_of
-
-if TYPE_CHECKING:
-    from network.work import Work
+from network.api.crud import Crud
+from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
+from network.work import Work
 
 GROUP_RULES = [
     Rule('network:security_groups:list', READER, 'List security groups'),
@@ -29,97 +50,63 @@ RULE_RULES = [
 ]
 
 
-def view_rule(row: Any) -> dict[str, Any]:
-    """A rule as clients see it."""
-    shown = standard(row)
-    shown.update(
-        {
-            'security_group_id': row.security_group_id,
-            'direction': row.direction,
-            'ethertype': row.ethertype,
-            'protocol': row.protocol,
-            'port_range_min': row.port_range_min,
-            'port_range_max': row.port_range_max,
-            'remote_group_id': row.remote_group_id,
-            'remote_ip_prefix': row.remote_ip_prefix,
-            'normalized_cidr': row.remote_ip_prefix,
-            'remote_address_group_id': None,
-        }
-    )
-    return shown
+def rule_views(work: Work, found: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rules as clients see them."""
+    return [_view_rule(row) for row in found]
 
 
-def view_group(group: groups.Group) -> dict[str, Any]:
-    """A group as clients see it."""
-    shown = standard(group.row)
-    shown.update(
+def _view_rule(row: Any) -> dict[str, Any]:
+    return {
+        **standard(row),
+        'security_group_id': row.security_group_id,
+        'direction': row.direction,
+        'ethertype': row.ethertype,
+        'protocol': row.protocol,
+        'port_range_min': row.port_range_min,
+        'port_range_max': row.port_range_max,
+        'remote_group_id': row.remote_group_id,
+        'remote_ip_prefix': row.remote_ip_prefix,
+        'normalized_cidr': row.remote_ip_prefix,
+        'remote_address_group_id': None,
+    }
+
+
+def group_views(work: Work, found: Sequence[groups.Group]) -> list[dict[str, Any]]:
+    """Groups with their rules as clients see them."""
+    return [
         {
+            **standard(group.row),
             'name': group.row.name,
+            'tags': tags_of(group.row),
             'stateful': group.row.stateful,
             'shared': False,
-            'security_group_rules': [view_rule(row) for row in group.rules],
-            'tags': tags_of(group.row),
+            'security_group_rules': [_view_rule(row) for row in group.rules],
         }
-    )
-    return shown
+        for group in found
+    ]
+
+
+GROUP_CRUD = Crud(groups, group_views)
+RULE_CRUD = Crud(rules, rule_views)
 
 
 def _with_default(call: Call) -> None:
-    """Let the projects that are asked about have their default group."""
-    ctx = call.ctx
-    if ctx.project_id and not call.service.read(ctx, lambda work: groups.has_default(work, str(ctx.project_id))):
-        call.service.write(ctx, lambda work: groups.ensure_default(work, str(ctx.project_id)))
+    """Let the caller's project have its default group before anything is listed."""
+    ctx, project_id = call.ctx, call.ctx.project_id
+    if project_id and not call.service.read(ctx, lambda work: groups.has_default(work, project_id)):
+        call.service.write(ctx, lambda work: groups.ensure_default(work, project_id))
 
 
 def list_groups(call: Call) -> Reply:
     """The groups that the caller sees."""
     _with_default(call)
-
-    def read(work: Work, page: Any) -> list[dict[str, Any]]:
-        return [view_group(group) for group in groups.page(work, call.filters, page)]
-
-    return listed(call, read)
-
-
-def create_group(call: Call) -> Any:
-    """A new group, or several."""
-    return create(call, lambda work, body: view_group(groups.create(work, body)))
-
-
-def show_group(call: Call) -> dict[str, Any]:
-    """One group."""
-    return view_group(call.service.read(call.ctx, lambda work: groups.find(work, call.params['id'])))
-
-
-def update_group(call: Call) -> dict[str, Any]:
-    """Change a group."""
-    return view_group(call.service.write(call.ctx, lambda work: groups.update(work, call.params['id'], call.body, call.if_revision)))
-
-
-def delete_group(call: Call) -> None:
-    """Delete a group."""
-    call.service.write(call.ctx, lambda work: groups.delete(work, call.params['id'], call.if_revision))
+    return GROUP_CRUD.list(call)
 
 
 def list_rules(call: Call) -> Reply:
     """The rules that the caller sees."""
     _with_default(call)
-    return listed(call, lambda work, page: [view_rule(row) for row in rules.page(work, call.filters, page)])
-
-
-def create_rule(call: Call) -> Any:
-    """A new rule, or several."""
-    return create(call, lambda work, body: view_rule(rules.create(work, body)))
-
-
-def show_rule(call: Call) -> dict[str, Any]:
-    """One rule."""
-    return view_rule(call.service.read(call.ctx, lambda work: rules.find(work, call.params['id'])))
-
-
-def delete_rule(call: Call) -> None:
-    """Delete a rule."""
-    call.service.write(call.ctx, lambda work: rules.delete(work, call.params['id'], call.if_revision))
+    return RULE_CRUD.list(call)
 
 
 SECURITY_GROUPS = Resource(
@@ -129,19 +116,19 @@ SECURITY_GROUPS = Resource(
     fields=[
         *STANDARD,
         NAME,
+        TAGS,
         Field('stateful', Bool, READ_ONLY),
         Field('shared', Bool, READ_ONLY),
         Field('security_group_rules', List({'type': 'object'}), READ_ONLY),
-        TAGS,
     ],
     filters=[*STANDARD_FILTERS, *TAG_FILTERS, 'name', 'shared', 'stateful'],
     sort=[*STANDARD_SORT, 'name', 'stateful'],
     routes=[
         GET('/v2.0/security-groups', list_groups, policy='network:security_groups:list'),
-        POST('/v2.0/security-groups', create_group, policy='network:security_groups:create', ok=201, bulk=True),
-        GET('/v2.0/security-groups/{id}', show_group, policy='network:security_groups:list'),
-        PUT('/v2.0/security-groups/{id}', update_group, policy=groups.UPDATE),
-        DELETE('/v2.0/security-groups/{id}', delete_group, policy=groups.DELETE),
+        POST('/v2.0/security-groups', GROUP_CRUD.create, policy='network:security_groups:create', ok=201, bulk=True),
+        GET('/v2.0/security-groups/{id}', GROUP_CRUD.show, policy='network:security_groups:list'),
+        PUT('/v2.0/security-groups/{id}', GROUP_CRUD.update, policy=groups.UPDATE),
+        DELETE('/v2.0/security-groups/{id}', GROUP_CRUD.delete, policy=groups.DELETE),
     ],
 )
 SECURITY_GROUP_RULES = Resource(
@@ -168,8 +155,8 @@ SECURITY_GROUP_RULES = Resource(
     sort=[*STANDARD_SORT, 'security_group_id', 'direction', 'ethertype', 'protocol', 'port_range_min', 'port_range_max', 'remote_ip_prefix'],
     routes=[
         GET('/v2.0/security-group-rules', list_rules, policy='network:security_group_rules:list'),
-        POST('/v2.0/security-group-rules', create_rule, policy='network:security_group_rules:create', ok=201, bulk=True),
-        GET('/v2.0/security-group-rules/{id}', show_rule, policy='network:security_group_rules:list'),
-        DELETE('/v2.0/security-group-rules/{id}', delete_rule, policy=rules.DELETE),
+        POST('/v2.0/security-group-rules', RULE_CRUD.create, policy='network:security_group_rules:create', ok=201, bulk=True),
+        GET('/v2.0/security-group-rules/{id}', RULE_CRUD.show, policy='network:security_group_rules:list'),
+        DELETE('/v2.0/security-group-rules/{id}', RULE_CRUD.delete, policy=rules.DELETE),
     ],
 )  # fmt: skip

@@ -5,10 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from common.api import CREATE_ONLY, DELETE, GET, POST, PUT, REQUIRED, Bool, Cidr, Enum, Field, Filter, Int, Ip, List, Obj, Resource, Str, Uuid
+from common.api import (
+    CREATE_ONLY,
+    DELETE,
+    GET,
+    POST,
+    PUT,
+    REQUIRED,
+    Bool,
+    Cidr,
+    Enum,
+    Field,
+    Filter,
+    Int,
+    Ip,
+    List,
+    Obj,
+    Resource,
+    Str,
+    Uuid,
+)
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import subnets
-from network.api.crud import STANDARD, STANDARD_FILTERS, STANDARD_SORT, Crud, standard
+from network.api.crud import Crud
+from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
 from network.work import Work
 
 RULES = [
@@ -32,6 +52,8 @@ def views(work: Work, found: Sequence[Any]) -> list[dict[str, Any]]:
 def _view(row: Any) -> dict[str, Any]:
     return {
         **standard(row),
+        'name': row.name,
+        'tags': tags_of(row),
         'network_id': row.network_id,
         'ip_version': row.ip_version,
         'cidr': row.cidr,
@@ -55,6 +77,8 @@ SUBNETS = Resource(
     rules=RULES,
     fields=[
         *STANDARD,
+        NAME,
+        TAGS,
         Field('network_id', Uuid, CREATE_ONLY, REQUIRED),
         Field('ip_version', Int(4, 6), CREATE_ONLY),
         Field('cidr', Cidr(loose=True), CREATE_ONLY, REQUIRED),
@@ -69,15 +93,15 @@ SUBNETS = Resource(
         Field('subnetpool_id', Uuid | None, CREATE_ONLY),
     ],
     filters=[
-        *STANDARD_FILTERS, 'network_id', Filter('ip_version', Int), 'cidr', 'gateway_ip', 'enable_dhcp', 'ipv6_ra_mode', 'ipv6_address_mode',
+        *STANDARD_FILTERS, *TAG_FILTERS, 'name', 'network_id', Filter('ip_version', Int), 'cidr', 'gateway_ip', 'enable_dhcp', 'ipv6_ra_mode', 'ipv6_address_mode',
         Filter('shared', Bool), Filter('router:external', Bool),
     ],
-    sort=[*STANDARD_SORT, 'network_id', 'ip_version', 'cidr', 'gateway_ip', 'enable_dhcp'],
+    sort=[*STANDARD_SORT, 'name', 'network_id', 'ip_version', 'cidr', 'gateway_ip', 'enable_dhcp'],
     routes=[
         GET('/v2.0/subnets', CRUD.list, policy='network:subnets:list'),
         POST('/v2.0/subnets', CRUD.create, policy='network:subnets:create', bulk=True, ok=201),
         GET('/v2.0/subnets/{id}', CRUD.show, policy='network:subnets:list'),
-        PUT('/v2.0/subnets/{id}', CRUD.update, policy='network:subnets:list'),
-        DELETE('/v2.0/subnets/{id}', CRUD.delete, policy='network:subnets:list'),
+        PUT('/v2.0/subnets/{id}', CRUD.update, policy=subnets.UPDATE),
+        DELETE('/v2.0/subnets/{id}', CRUD.delete, policy=subnets.DELETE),
     ],
 )  # fmt: skip

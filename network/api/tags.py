@@ -27,7 +27,9 @@ KINDS: list[Kind] = [
 def list_tags(kind: Kind, call: Call) -> Reply:
     """The tags of a resource."""
     _, module, find, _ = kind
-    return Reply({'tags': call.service.read(call.ctx, lambda work: tags.split(find(work, call.params['id'], module.SHOW).tags))}, wrap=False)
+    return Reply(
+        {'tags': call.service.read(call.ctx, lambda work: tags.split(find(work, call.params['id'], module.SHOW).tags))}, wrap=False
+    )
 
 
 def _change(kind: Kind, call: Call, change: Any) -> Any:

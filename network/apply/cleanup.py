@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 from common.errors import PileusError
-from network.apply import ipsets, links, namespaces, processes, sysctl
+from network.apply import dnsmasq, ipsets, links, namespaces, processes, sysctl
 from network.apply.filtering import FAMILIES
 from network.apply.host import Host
 from network.apply.tables import Loader
@@ -18,7 +18,7 @@ def cleanup(host: Host) -> list[str]:
     Returns what was done, in words; what could not be done is in `host.problems`. Doing it again does nothing.
     """
     host.take_changes()
-    _attempt(host, lambda: _end_dhcp_servers(host))
+    _attempt(host, lambda: _end_servers(host))
     for namespace in sorted(namespaces.present(host)):
         _attempt(host, lambda n=namespace: _end_namespace(host, n))
     _attempt(host, lambda: _delete_devices(host))
@@ -29,7 +29,8 @@ def cleanup(host: Host) -> list[str]:
     _attempt(host, lambda: sysctl.restore(host))
     for name in ('cuts.json', 'desired.json'):
         (host.state_dir / name).unlink(missing_ok=True)
-    shutil.rmtree(host.state_dir / 'dhcp', ignore_errors=True)
+    for kind in dnsmasq.KINDS:
+        shutil.rmtree(host.state_dir / kind, ignore_errors=True)
     return host.take_changes()
 
 
@@ -41,10 +42,10 @@ def _attempt(host: Host, action: Callable[[], object]) -> None:
         host.problem(getattr(error, 'admin_detail', None) or str(error))
 
 
-def _end_dhcp_servers(host: Host) -> None:
+def _end_servers(host: Host) -> None:
     """End every dnsmasq that runs on our files, in whatever namespace it is."""
-    mark = f'--conf-file={host.state_dir}/dhcp/'.encode()
-    _end(host, [p for p in processes.everyone() if any(word.startswith(mark) for word in processes.command_line(p))])
+    marks = tuple(f'--conf-file={host.state_dir}/{kind}/'.encode() for kind in dnsmasq.KINDS)
+    _end(host, [p for p in processes.everyone() if any(word.startswith(marks) for word in processes.command_line(p))])
 
 
 def _end_namespace(host: Host, namespace: str) -> None:

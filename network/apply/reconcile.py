@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from common import clock
 from common.errors import PileusError
 from network.apply import (
+    advertiser,
     bridges,
     conntrack,
     dhcp_files,
@@ -101,7 +102,7 @@ class Reconciler:
         for interior in wanted.values():
             self._attempt(f'namespace {interior.namespace}', lambda interior=interior: self._inside(interior))
         self._serve(state, networks)
-        self._remove_stale(wanted, state)
+        self._remove_stale(wanted)
         ports = self._statuses(state, present, closed)
         return Outcome(self.host.take_changes(), list(self.host.problems), ports, clock.monotonic() - started)
 
@@ -182,18 +183,26 @@ class Reconciler:
         return links.converge(self.host, planned, present)
 
     def _serve(self, state: HostNetwork, networks: Mapping[str, Network]) -> None:
-        options = dnsmasq.options_for(self.host, self.settings.dns_servers, self.settings.lease_seconds) if state.dhcp else None
+        host = self.host
+        options = dnsmasq.options_for(host, self.settings.dns_servers, self.settings.lease_seconds)
+        wanted = set()
         for dhcp in state.dhcp:
-            if options is None or dhcp.network_id not in networks:
-                continue
-            files = dhcp_files.build(dhcp, networks[dhcp.network_id], dnsmasq.folder(self.host, dhcp.network_id), options)
-            self._attempt(f'DHCP server of network {dhcp.network_id}', lambda d=dhcp, f=files: dnsmasq.ensure(self.host, d, f))
+            if dhcp.network_id in networks:
+                wanted.add((dnsmasq.DHCP, dhcp.network_id))
+                files = dhcp_files.build(dhcp, networks[dhcp.network_id], dnsmasq.folder(host, dhcp.network_id), options)
+                self._attempt(f'DHCP server of network {dhcp.network_id}', lambda d=dhcp, f=files: dnsmasq.ensure_dhcp(host, d, f))
+        for router in state.routers:
+            content = advertiser.configuration(router, networks, dnsmasq.folder(host, router.id, dnsmasq.ADVERTISER), options)
+            if content is not None:
+                wanted.add((dnsmasq.ADVERTISER, router.id))
+                server = dnsmasq.Server(dnsmasq.ADVERTISER, router.id, names.router_namespace(router.id))
+                self._attempt(server.label, lambda s=server, c=content: dnsmasq.ensure(host, s, c, {}))
+        for kind, owner in sorted(dnsmasq.present(host) - wanted):
+            self._attempt(f'{dnsmasq.KINDS[kind]} {owner}', lambda k=kind, o=owner: dnsmasq.remove(host, k, o))
         if self.proxy is not None:
-            metadata.ensure(self.host, self.proxy, places(state))
+            metadata.ensure(host, self.proxy, places(state))
 
-    def _remove_stale(self, wanted: Mapping[str, Interior], state: HostNetwork) -> None:
-        for network_id in dnsmasq.present(self.host) - {dhcp.network_id for dhcp in state.dhcp}:
-            self._attempt(f'DHCP server of network {network_id}', lambda n=network_id: dnsmasq.remove(self.host, n))
+    def _remove_stale(self, wanted: Mapping[str, Interior]) -> None:
         for namespace in sorted(namespaces.present(self.host) - wanted.keys()):
             self._verified.pop(namespace, None)
             self._attempt(f'namespace {namespace}', lambda n=namespace: namespaces.delete(self.host, n))

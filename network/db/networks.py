@@ -123,3 +123,12 @@ def delete_network(session: Session, network_id: str) -> None:
     """Remove a network with its subnets; nothing may be on it any more."""
     session.execute(sa.delete(SUBNETS).where(_S.network_id == network_id))
     session.execute(sa.delete(NETWORKS).where(_N.id == network_id))
+
+
+def subnets_of_all(session: Session, networks: Iterable[str]) -> dict[str, list[Any]]:
+    """Subnets by network."""
+    found: dict[str, list[Any]] = {}
+    for part in chunks(networks):
+        for subnet in session.execute(sa.select(SUBNETS).where(_S.network_id.in_(part)).order_by(_S.created_at, _S.id)):
+            found.setdefault(subnet.network_id, []).append(subnet)
+    return found

@@ -1,1 +1,1 @@
-"""Guests by libvirt and QEMU. The only package that knows libvirt."""
+"""Servers as libvirt domains of QEMU or KVM. Only this package imports libvirt."""

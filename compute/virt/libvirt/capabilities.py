@@ -1,66 +1,84 @@
-"""What the host's hypervisor can really do. /dev/kvm may exist and still hang every guest, so KVM is believed when it has run one."""
+"""What the host has, and what keeps it from being used."""
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import pathlib
-import subprocess
-import tempfile
+import pwd
+import shutil
+import stat
+from typing import Any
+from xml.etree import ElementTree as ET
 
-LOG = logging.getLogger(__name__)
-# A boot sector that writes `P` to the port that QEMU's debug exit device listens on, and halts.
-_SECTOR = bytes([0xB0, 0x50, 0xE6, 0xF4, 0xF4]) + bytes(505) + b'\x55\xaa'
-_EXIT_STATUS = (0x50 << 1) | 1  # isa-debug-exit ends QEMU with (value << 1) | 1
-_SECONDS = 8.0
+from common.errors import PileusError
+from compute.virt.base import Inventory, Problem
+from compute.virt.libvirt.connection import Hypervisor
+
+_COMMANDS = {'qemu-img': 'qemu-utils', 'genisoimage': 'genisoimage', 'qemu-system-x86_64': 'qemu-system-x86'}
+_ISCSI = ('/usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so', '/usr/lib64/qemu-kvm/block-iscsi.so', '/usr/lib/qemu/block-iscsi.so')
+_USERS = ('libvirt-qemu', 'qemu')
 
 
-def virt_type(state: pathlib.Path, wanted: str = 'auto') -> str:
-    """`kvm` or `qemu`. The verdict is kept in the state folder, for as long as kernel and QEMU are the same."""
-    if wanted != 'auto':
-        return wanted
-    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
-        return 'qemu'
-    verdict = state / 'kvm-verdict.json'
-    key = f'{os.uname().release} {emulator_stamp()}'
+def inventory(hypervisor: Hypervisor, folder: pathlib.Path) -> Inventory:
+    """The host's processors, memory, and the disk that holds `folder`."""
+    connection = hypervisor.connection()
+    doing = 'tell what the host has'
+    facts = hypervisor.call(connection.getInfo, doing=doing)
+    version = hypervisor.call(connection.getVersion, doing=doing)
+    room = shutil.disk_usage(folder)
+    return Inventory(
+        vcpus=int(facts[2]),
+        memory_mib=int(facts[1]),
+        disk_gib=room.total >> 30,
+        hypervisor_type='QEMU',
+        hypervisor_version=int(version),
+        cpu_info=_processor(hypervisor.call(connection.getCapabilities, doing=doing)),
+        free_disk_gib=round(room.free / 2**30, 1),
+    )
+
+
+def _processor(capabilities: str) -> dict[str, Any]:
+    cpu = ET.fromstring(capabilities).find('./host/cpu')
+    if cpu is None:
+        return {'arch': os.uname().machine}
+    topology = cpu.find('topology')
+    return {
+        'arch': cpu.findtext('arch') or os.uname().machine,
+        'model': cpu.findtext('model'),
+        'vendor': cpu.findtext('vendor'),
+        'topology': {name: int(topology.get(name, '1')) for name in ('sockets', 'cores', 'threads')} if topology is not None else {},
+        'features': sorted(str(feature.get('name')) for feature in cpu.findall('feature')),
+    }
+
+
+def problems(hypervisor: Hypervisor, folders: list[pathlib.Path]) -> list[Problem]:
+    """What keeps guests from starting here; each with what to type."""
+    found = []
     try:
-        known = json.loads(verdict.read_text())
-        if known['key'] == key:
-            return str(known['virt_type'])
-    except (FileNotFoundError, ValueError, KeyError):
-        pass
-    found = 'kvm' if proves_itself() else 'qemu'
-    LOG.info('guests run with %s', 'KVM' if found == 'kvm' else "QEMU's emulation: KVM did not run a guest here")
-    verdict.write_text(json.dumps({'key': key, 'virt_type': found}))
-    return found
+        hypervisor.connection()
+    except PileusError as error:
+        found.append(
+            Problem(error.admin_detail or error.message, 'Start it: "systemctl start libvirtd", or "virtlogd -d; libvirtd -d" without systemd.')
+        )
+    for command, package in _COMMANDS.items():
+        if shutil.which(command, path='/usr/sbin:/usr/bin:/sbin:/bin') is None:
+            found.append(Problem(f'{command} is not installed.', f'apt-get install {package}'))
+    if not any(pathlib.Path(path).exists() for path in _ISCSI):
+        found.append(Problem('QEMU has no iSCSI initiator; volumes cannot be attached.', 'apt-get install qemu-block-extra'))
+    return found + [problem for folder in folders for problem in _unreachable(folder)]
 
 
-def emulator_stamp() -> str:
-    """What changes when QEMU is another one."""
-    try:
-        found = pathlib.Path(emulator()).stat()
-    except FileNotFoundError:
-        return 'none'
-    return f'{found.st_size}-{int(found.st_mtime)}'
-
-
-def emulator() -> str:
-    """The path of QEMU."""
-    return '/usr/bin/qemu-system-x86_64'
-
-
-def proves_itself() -> bool:
-    """Whether KVM runs a guest of five bytes to its end in a few seconds."""
-    with tempfile.NamedTemporaryFile(prefix='pl-kvm-') as disk:
-        disk.write(_SECTOR)
-        disk.flush()
-        command = [
-            emulator(), '-machine', 'q35,accel=kvm', '-cpu', 'host', '-m', '16', '-display', 'none', '-nodefaults', '-no-reboot',
-            '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x01', '-drive', f'file={disk.name},format=raw,if=ide,readonly=on',
-        ]  # fmt: skip
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False)
-        except (subprocess.TimeoutExpired, OSError):
-            return False
-    return done.returncode == _EXIT_STATUS
+def _unreachable(folder: pathlib.Path) -> list[Problem]:
+    """Folders above the disks that QEMU's user may not pass."""
+    user = next((entry for entry in pwd.getpwall() if entry.pw_name in _USERS), None)
+    if user is None or os.geteuid() != 0:
+        return []
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    for place in (folder, *folder.parents):
+        if not place.exists():
+            continue
+        status = place.stat()
+        bit = stat.S_IXUSR if status.st_uid == user.pw_uid else stat.S_IXGRP if status.st_gid in groups else stat.S_IXOTH
+        if not status.st_mode & bit:
+            return [Problem(f'{user.pw_name}, the user of QEMU, may not pass {place}.', f'chmod o+x {place}, or keep the state elsewhere')]
+    return []

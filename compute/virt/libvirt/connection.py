@@ -1,118 +1,166 @@
-"""The connection to libvirtd: opened when needed, opened anew when libvirtd was restarted, with its events on one thread."""
+"""The connection to libvirtd: opened when first needed, opened anew when it was lost, with its events in one thread."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+from _queue import Empty, SimpleQueue  # the C one: it stays itself under eventlet, and is waited for through `blocking`
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import libvirt
 
-from common.errors import NotFound, PileusError, Refused, Transient
-from compute.virt.libvirt.domain_xml import PREFIX, domain_name
+from common.errors import Conflict, PileusError, Refused, Transient
+from common.service.concurrency import blocking
 
 LOG = logging.getLogger(__name__)
-URI = 'qemu:///system'
-_GONE = {
-    libvirt.VIR_ERR_SYSTEM_ERROR,
-    libvirt.VIR_ERR_INTERNAL_ERROR,
-    libvirt.VIR_ERR_RPC,
-    libvirt.VIR_ERR_NO_CONNECT,
-    libvirt.VIR_ERR_INVALID_CONN,
-}
-_PASSING = {libvirt.VIR_ERR_OPERATION_TIMEOUT, libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_RESOURCE_BUSY}
-_ABSENT = {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_SECRET}
-_loop = threading.Event()
+T = TypeVar('T')
+
+PREFIX = 'pl-'
+_KEEPALIVE = (5, 4)  # seconds between signs of life, and how many may stay away
+_LOOK = 3.0  # seconds between looks whether a lost connection can be had again
+_LOST = frozenset({libvirt.VIR_ERR_NO_CONNECT, libvirt.VIR_ERR_INVALID_CONN, libvirt.VIR_ERR_RPC})
+_PASSING = frozenset({libvirt.VIR_ERR_OPERATION_TIMEOUT, libvirt.VIR_ERR_RESOURCE_BUSY, libvirt.VIR_ERR_AGENT_UNRESPONSIVE})
+_loop_lock = threading.Lock()
+_loop_started = False
 
 
-def _run_events() -> None:
-    """One event loop for the process, as libvirt has it."""
-    if _loop.is_set():
-        return
-    _loop.set()
-    libvirt.virEventRegisterDefaultImpl()
-    libvirt.registerErrorHandler(lambda context, error: None, None)
-
-    def turn() -> None:
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=turn, name='libvirt-events', daemon=True).start()
+def _run_loop() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
 
 
-class Connection:
-    """Gives a live `virConnect`, and tells of guests that change by themselves.
+def start_loop() -> None:
+    """The event loop of libvirt, once for each process; it has to be there before the first connection."""
+    global _loop_started
+    with _loop_lock:
+        if _loop_started:
+            return
+        libvirt.registerErrorHandler(lambda *_: None, None)  # errors come as exceptions; nothing goes to standard error
+        libvirt.virEventRegisterDefaultImpl()
+        threading.Thread(target=lambda: blocking(_run_loop), name='libvirt-loop', daemon=True).start()
+        _loop_started = True
 
-    :param on_event: called with (server id, libvirt's event number)
+
+class Hypervisor:
+    """One libvirtd.
+
+    :param uri: for example `qemu:///system`
     """
 
-    def __init__(self, uri: str = URI, on_event: Callable[[str, int], None] | None = None) -> None:
-        self.uri, self._on_event = uri, on_event
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
         self._lock = threading.Lock()
-        self._open: Any = None
+        self._connection: libvirt.virConnect | None = None
+        self._events: Any = SimpleQueue()
+        self._on_change: Callable[[str], None] | None = None
+        self._stopping = False
 
-    def get(self) -> Any:
-        """The connection. Raises Transient when libvirtd does not answer."""
+    # -- calls
+
+    def connection(self) -> libvirt.virConnect:
+        """The live connection. Raises Transient when libvirtd does not answer."""
         with self._lock:
-            if self._open is not None and self._alive():
-                return self._open
-            _run_events()
+            if self._connection is not None and self._connection.isAlive():
+                return self._connection
+            start_loop()
             try:
-                self._open = libvirt.open(self.uri)
-                self._open.setKeepAlive(5, 3)
-                self._open.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._event, None)
+                self._connection = blocking(self._open)
             except libvirt.libvirtError as error:
-                self._open = None
-                raise Transient('The hypervisor of the host does not answer; start libvirtd.', admin_detail=str(error)) from error
-            return self._open
+                raise Transient('The hypervisor of the host does not answer.', admin_detail=f'{self.uri}: {error}') from None
+            return self._connection
 
-    def _alive(self) -> bool:
+    def _open(self) -> libvirt.virConnect:
+        connection = libvirt.open(self.uri)
+        connection.setKeepAlive(*_KEEPALIVE)
+        connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._lifecycle, None)
+        return connection
+
+    def call(self, function: Callable[..., T], *arguments: Any, doing: str = 'do that') -> T:
+        """Call libvirt.
+
+        :param doing: what is being done, in words that follow "could not"
+        :raises: Transient when libvirtd is away or busy, Conflict when the guest is in the wrong state, else Refused
+        """
         try:
-            return bool(self._open.isAlive())
-        except libvirt.libvirtError:
-            return False
+            return blocking(function, *arguments)
+        except libvirt.libvirtError as error:
+            raise self._translate(error, doing) from None
 
-    def _event(self, connection: Any, domain: Any, event: int, detail: int, opaque: Any) -> None:
-        name = domain.name()
-        if self._on_event is not None and name.startswith(PREFIX):
-            # Not on libvirt's own thread, which must not wait for anybody.
-            threading.Thread(target=self._on_event, args=(name.removeprefix(PREFIX), event), daemon=True).start()
+    def _translate(self, error: libvirt.libvirtError, doing: str) -> PileusError:
+        code, detail = error.get_error_code(), f'libvirt: {error}'
+        connection = self._connection
+        if code in _LOST or error.get_error_domain() == libvirt.VIR_FROM_RPC or connection is None or not connection.isAlive():
+            return Transient('The hypervisor of the host does not answer.', admin_detail=detail)
+        if code in _PASSING:
+            return Transient(f'The hypervisor could not {doing} yet.', admin_detail=detail)
+        if code == libvirt.VIR_ERR_OPERATION_INVALID:
+            return Conflict(f'The hypervisor could not {doing}: the guest is in another state.', admin_detail=detail)
+        return Refused(f'The hypervisor of the host could not {doing}.', admin_detail=detail)
 
-    def close(self) -> None:
-        """Hang up; guests run on."""
+    def domain(self, server_id: str) -> libvirt.virDomain | None:
+        """The guest of a server, or None."""
+        connection = self.connection()
+        try:
+            return blocking(connection.lookupByName, PREFIX + server_id)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise self._translate(error, 'find the guest') from None
+
+    def forgiving(self, function: Callable[..., T], *arguments: Any, codes: tuple[int, ...], doing: str) -> T | None:
+        """As `call`; None when libvirt answers with one of these error codes."""
+        try:
+            return blocking(function, *arguments)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() in codes:
+                return None
+            raise self._translate(error, doing) from None
+
+    # -- events
+
+    def start(self, on_change: Callable[[str], None]) -> None:
+        """Tell `on_change` the name of each domain whose state changed, from a thread of its own."""
+        start_loop()
+        self._stopping = False
+        self._on_change = on_change
+        threading.Thread(target=self._deliver, name='libvirt-events', daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the connection; guests run on."""
+        self._stopping = True
+        self._events.put(None)
         with self._lock:
-            if self._open is not None:
-                with contextlib.suppress(libvirt.libvirtError):
-                    self._open.close()
-                self._open = None
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                blocking(connection.close)
+            except libvirt.libvirtError as error:
+                LOG.debug('closing the connection to libvirtd: %s', error)
 
-    def domain(self, server_id: str) -> Any:
-        """The domain of a server. Raises NotFound, Transient."""
-        with errors('guest', server_id):
-            return self.get().lookupByName(domain_name(server_id))
+    def _lifecycle(self, connection: Any, domain: Any, event: int, detail: int, opaque: Any) -> None:
+        self._events.put(domain.name())
 
-    def find(self, server_id: str) -> Any | None:
-        """The domain of a server, or None."""
+    def _next(self) -> str | None:
         try:
-            return self.domain(server_id)
-        except NotFound:
+            return self._events.get(timeout=_LOOK)
+        except Empty:
             return None
 
-
-@contextlib.contextmanager
-def errors(noun: str, identifier: str) -> Iterator[None]:
-    """libvirt's errors as ours: what may pass is Transient, what this host cannot do is Refused."""
-    try:
-        yield
-    except libvirt.libvirtError as error:
-        code = error.get_error_code()
-        detail = str(error)
-        if code in _ABSENT:
-            raise NotFound(noun, identifier) from error
-        if code in _PASSING or code in _GONE and error.get_error_domain() == libvirt.VIR_FROM_RPC:
-            raise Transient('The hypervisor of the host is busy or away.', admin_detail=detail) from error
-        if 'annot allocate memory' in detail or 'No space left' in detail:
-            raise Refused('The host has no room for the server now.', admin_detail=detail) from error
-        raise PileusError('The hypervisor refused the request.', admin_detail=detail, code='hypervisor') from error
+    def _deliver(self) -> None:
+        reachable = True
+        while not self._stopping:
+            name = blocking(self._next)
+            try:
+                self.connection()  # a lost one is opened anew, else no event would ever come again
+                if name is not None and self._on_change is not None and not self._stopping:
+                    self._on_change(name)
+                if not reachable:
+                    LOG.info('%s answers again', self.uri)
+                reachable = True
+            except PileusError as error:
+                if reachable and not self._stopping:
+                    LOG.warning('%s: %s', self.uri, error.admin_detail or error.message)
+                reachable = False
+            except Exception:  # noqa: BLE001 - a listener that fails must not end the delivery of later events
+                LOG.exception('the change of domain %s could not be handled', name)

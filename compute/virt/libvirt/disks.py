@@ -1,193 +1,153 @@
-"""Files of guests on the host: overlays on cached images, config drives, console logs.
-
-`instances/<server id>/` holds what belongs to one server; `image-cache/` holds images shared by all, named by image id, which
-nothing changes after they are there.
-"""
+"""Disks of servers: one folder for each, named by the server's id."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator
-
-from oslo_utils.imageutils import format_inspector
+import uuid
+from typing import Any
 
 from common.errors import PileusError, Refused
-from common.ids import is_uuid, new_id
 from common.privileged import run
 from compute.virt.base import ServerSpec
+from compute.virt.libvirt.domain_xml import FileDisk
 
 _GIB = 1 << 30
-_QEMU_FORMATS = {'ami': 'raw', 'ari': 'raw', 'aki': 'raw', 'iso': 'raw', 'vhd': 'vpc', 'raw': 'raw', 'qcow2': 'qcow2', 'vmdk': 'vmdk', 'vdi': 'vdi', 'vhdx': 'vhdx'}
-_TRAVERSE = 0o711
+_RESERVE = 256 << 20  # bytes that a new disk leaves free for the host
+_PASSABLE = 0o711  # QEMU runs as a user of its own, who must reach the disks but need not list the folders
 
 
-class Disks:
-    """The folders of one host.
+class DiskStore:
+    """The folder `instances` of a host.
 
-    :param state: the state folder; its parents must let the hypervisor's user pass
+    :param top: made if it is not there
     """
 
-    def __init__(self, state: pathlib.Path) -> None:
-        self.instances, self.cache = state / 'instances', state / 'image-cache'
-        for directory in (state, self.instances, self.cache):
-            directory.mkdir(parents=True, exist_ok=True)
-            directory.chmod(_TRAVERSE)
+    def __init__(self, top: pathlib.Path) -> None:
+        self.top = top
 
-    def of(self, server_id: str) -> pathlib.Path:
-        """The folder of a server."""
-        return self.instances / server_id
+    def prepare(self) -> None:
+        """Make the folder, and let QEMU's user pass."""
+        self.top.mkdir(parents=True, exist_ok=True)
+        self.top.chmod(_PASSABLE)
 
-    def root(self, server_id: str) -> pathlib.Path:
-        """The root disk of a server."""
-        return self.of(server_id) / 'disk'
+    def folder(self, server_id: str) -> pathlib.Path:
+        """Where everything of a server is."""
+        return self.top / str(uuid.UUID(server_id))
 
-    def console(self, server_id: str) -> pathlib.Path:
-        """The log of a server's serial console."""
-        return self.of(server_id) / 'console.log'
+    def _make_folder(self, server_id: str) -> pathlib.Path:
+        self.prepare()
+        folder = self.folder(server_id)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(_PASSABLE)
+        return folder
 
-    def config_drive(self, server_id: str) -> pathlib.Path:
-        """The config drive of a server."""
-        return self.of(server_id) / 'disk.config'
+    def console_log(self, server_id: str) -> pathlib.Path:
+        """The file of the serial console."""
+        return self.folder(server_id) / 'console.log'
 
-    # -- images
-
-    def cached(self, image_id: str) -> pathlib.Path | None:
-        """Where an image is in the cache, or None."""
-        path = self.cache / image_id
-        return path if path.exists() else None
-
-    def take_image(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path:
-        """Take an image into the cache, once it is whole, verified by its hash, and really of its format."""
-        path = self.cache / image_id
-        if path.exists():
-            return path
-        part = self.cache / f'{image_id}.{new_id()}.part'
-        try:
-            self._receive(part, disk_format, chunks, sha512)
-            os.chmod(part, 0o644)  # noqa: PTH101
-            part.rename(path)
-        finally:
-            part.unlink(missing_ok=True)
-        return path
-
-    def _receive(self, part: pathlib.Path, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> None:
-        digest = hashlib.sha512()
-        expected = disk_format if disk_format in ('qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx') else None
-        inspector = format_inspector.InspectWrapper(iter(chunks), expected_format=expected)
-        try:
-            with part.open('wb') as file:
-                for chunk in inspector:
-                    digest.update(chunk)
-                    # Runs of zeros become holes.
-                    if chunk.count(0) == len(chunk):
-                        file.seek(len(chunk), os.SEEK_CUR)
-                    else:
-                        file.write(chunk)
-                file.truncate()
-            inspector.close()
-            self._judge(inspector, disk_format)
-        except format_inspector.ImageFormatError as error:
-            raise PileusError(f'The image is not of the format {disk_format} that it claims.', admin_detail=str(error), code='image') from error
-        except OSError as error:
-            raise Refused('The host has no room for the image.', admin_detail=str(error)) from error
-        if sha512 and digest.hexdigest() != sha512:
-            raise PileusError('The image arrived damaged: its hash is not the one that the image service knows.', code='image')
-
-    @staticmethod
-    def _judge(inspector: format_inspector.InspectWrapper, disk_format: str) -> None:
-        for found in inspector.formats or []:
-            name = str(found)
-            if name in ('gpt', 'luks', 'iso'):
-                continue
-            if name != disk_format and not (name == 'raw' and _QEMU_FORMATS.get(disk_format) == 'raw'):
-                raise format_inspector.ImageFormatError(f'looks like {name}')
-            try:
-                found.safety_check()
-            except format_inspector.SafetyCheckFailed as error:
-                raise format_inspector.ImageFormatError(str(error)) from error
-
-    # -- disks
+    # -- making
 
     def make(self, server: ServerSpec) -> None:
-        """The root disk as an overlay of the cached image, and blank ones that the flavor names. What is there stays."""
-        folder = self.of(server.id)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(_TRAVERSE)
-        root = self.root(server.id)
-        if not root.exists():
-            self._overlay(server, root)
-        for path, size in self.extra(server):
-            if not path.exists():
-                self._create(path, ['-f', 'qcow2'], size)
-        if not self.console(server.id).exists():
-            self.console(server.id).touch(mode=0o640)
+        """Root disk over the cached image, ephemeral and swap disks. What is there already is kept.
 
-    def extra(self, server: ServerSpec) -> list[tuple[pathlib.Path, int]]:
-        """(path, bytes) of the ephemeral and the swap disk."""
-        folder = self.of(server.id)
-        found = []
+        :raises: Refused when the image is larger than the disk, or the host has no room
+        """
+        folder = self._make_folder(server.id)
+        free = shutil.disk_usage(folder).free
+        if free < _RESERVE:
+            raise Refused('The host has no room for the disks.', admin_detail=f'{free >> 20} MiB are free in {self.top}')
+        if server.image is not None and server.image.path is not None:
+            self._overlay(folder / 'disk', server.image.path, server.disk_gib * _GIB)
         if server.ephemeral_gib:
-            found.append((folder / 'disk.eph0', server.ephemeral_gib * _GIB))
+            self._blank(folder / 'disk.eph0', server.ephemeral_gib * _GIB)
         if server.swap_mib:
-            found.append((folder / 'disk.swap', server.swap_mib << 20))
-        return found
+            self._blank(folder / 'disk.swap', server.swap_mib << 20)
 
-    def _overlay(self, server: ServerSpec, root: pathlib.Path) -> None:
-        image = server.image
-        if image is None or image.path is None:
-            self._create(root, ['-f', 'qcow2'], max(1, server.disk_gib) * _GIB)
+    def _overlay(self, path: pathlib.Path, base: pathlib.Path, size: int) -> None:
+        if path.exists():
             return
-        backing = _QEMU_FORMATS.get(image.disk_format, 'raw')
-        smallest = virtual_size(image.path, backing)
-        self._create(root, ['-f', 'qcow2', '-b', str(image.path), '-F', backing], max(server.disk_gib * _GIB, smallest))
+        base_format = base.suffix.removeprefix('.')
+        virtual = int(information(base, base_format)['virtual-size'])
+        if size and size < virtual:
+            raise Refused(f'The image unfolds to {-(-virtual // _GIB)} GiB and does not fit on a disk of {size // _GIB} GiB; choose a larger flavor.')
+        options = ['-b', str(base), '-F', base_format]
+        self._create(path, options, size or virtual)
 
-    @staticmethod
-    def _create(path: pathlib.Path, options: list[str], size: int) -> None:
-        part = path.with_name(f'{path.name}.part')
-        part.unlink(missing_ok=True)
-        run(['qemu-img', 'create', '-q', *options, str(part), str(size)], timeout=60)
-        part.rename(path)
+    def _blank(self, path: pathlib.Path, size: int) -> None:
+        if not path.exists():
+            self._create(path, [], size)
+
+    def _create(self, path: pathlib.Path, options: list[str], size: int) -> None:
+        new = path.with_name(path.name + '.new')
+        new.unlink(missing_ok=True)
+        run(['qemu-img', 'create', '-q', '-f', 'qcow2', *options, str(new), str(size)], timeout=60)
+        new.chmod(0o600)
+        new.rename(path)
 
     def make_config_drive(self, server_id: str, files: dict[str, bytes]) -> None:
-        """An ISO 9660 image labelled `config-2` with these files."""
-        folder = self.of(server_id)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(_TRAVERSE)
-        with tempfile.TemporaryDirectory(dir=folder, prefix='config-') as directory:
-            top = pathlib.Path(directory)
-            for name, content in files.items():
-                path = top / name
-                if not path.resolve().is_relative_to(top.resolve()):
-                    raise PileusError(f'The path {name!r} leads out of the config drive.')
+        """An ISO 9660 image labelled `config-2`. It may hold passwords: readable by root and, while in use, by QEMU."""
+        folder = self._make_folder(server_id)
+        new = folder / 'config-2.iso.new'
+        with tempfile.TemporaryDirectory(dir=folder, prefix='.config-') as name:
+            top = pathlib.Path(name)
+            for inner, content in files.items():
+                path = (top / inner).resolve()
+                if not path.is_relative_to(top.resolve()):
+                    raise PileusError(f'The config drive has no place for {inner}.')
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
-            part = folder / 'disk.config.part'
-            run(['genisoimage', '-quiet', '-o', str(part), '-ldots', '-allow-lowercase', '-allow-multidot', '-l', '-J', '-r', '-V', 'config-2', str(top)])
-            part.rename(self.config_drive(server_id))
+            new.unlink(missing_ok=True)
+            os.close(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+            run(['genisoimage', '-quiet', '-J', '-r', '-V', 'config-2', '-o', str(new), str(top)], timeout=60)
+        new.rename(folder / 'config-2.iso')
 
-    def remove(self, server_id: str) -> None:
-        """All files of a server; absent ones are fine."""
-        shutil.rmtree(self.of(server_id), ignore_errors=True)
+    def delete(self, server_id: str) -> None:
+        """Remove the folder and all in it."""
+        try:
+            shutil.rmtree(self.folder(server_id))
+        except FileNotFoundError:
+            return
+
+    # -- looking
 
     def servers(self) -> set[str]:
-        """Servers that have files here."""
-        return {entry.name for entry in os.scandir(self.instances) if is_uuid(entry.name)}
+        """Ids of servers with a folder here."""
+        try:
+            names = [path.name for path in self.top.iterdir()]
+        except FileNotFoundError:
+            return set()
+        return {name for name in names if is_id(name)}
 
-    def room(self) -> tuple[int, float]:
-        """(GiB in all, GiB free)."""
-        found = os.statvfs(self.instances)
-        return found.f_blocks * found.f_frsize // _GIB, found.f_bavail * found.f_frsize / _GIB
+    def root(self, server_id: str) -> FileDisk | None:
+        """The root disk; None for a server that boots from a volume."""
+        path = self.folder(server_id) / 'disk'
+        return FileDisk(path, 'vda') if path.exists() else None
+
+    def others(self, server_id: str) -> list[FileDisk]:
+        """Ephemeral, swap and config drive, as far as they are there."""
+        folder = self.folder(server_id)
+        letters = iter('bcd' if (folder / 'disk').exists() else 'cde')
+        found = [FileDisk(folder / name, f'vd{next(letters)}') for name in ('disk.eph0', 'disk.swap') if (folder / name).exists()]
+        if (folder / 'config-2.iso').exists():
+            found.append(FileDisk(folder / 'config-2.iso', 'sda', cdrom=True))
+        return found
 
 
-def virtual_size(path: pathlib.Path, form: str) -> int:
-    """Bytes of the disk that an image unfolds to."""
-    if form == 'raw':
-        return path.stat().st_size
-    import json
+def is_id(name: str) -> bool:
+    """Whether a name is an id as we write them."""
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False
 
-    found = run(['qemu-img', 'info', '--output=json', '-f', form, str(path)], timeout=30)
-    return int(json.loads(found.stdout)['virtual-size'])
+
+def information(path: pathlib.Path, disk_format: str) -> dict[str, Any]:
+    """What `qemu-img info` says of a file, read as this format by a process with bounded time and memory."""
+    done = run(
+        ['qemu-img', 'info', '-U', '-f', disk_format, '--output=json', str(path)], timeout=60, limits={'as': 1 << 30, 'cpu': 30}
+    )  # an image may be made to cost its reader dear
+    return dict(json.loads(done.stdout))

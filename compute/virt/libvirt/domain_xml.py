@@ -1,182 +1,206 @@
-"""The definition of a guest as libvirt wants it: pure functions from plain values to XML (https://libvirt.org/formatdomain.html)."""
+"""The definition of a guest as libvirt wants it. Pure: values in, XML out."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-import xml.etree.ElementTree as ET
+import uuid
 from typing import Any
+from xml.etree import ElementTree as ET
 
-from compute.virt.base import InterfaceSpec, ServerSpec, VolumeSpec
+from compute.virt.base import InterfaceSpec, ServerSpec
 
-NAMESPACE = 'https://pileus.invalid/xmlns/domain/1'
-PREFIX = 'pl-'
-# Hot-plugged devices each take a root port of their own on a q35 machine.
-SPARE_PORTS = 12
-
-
-@dataclasses.dataclass(frozen=True)
-class Files:
-    """Where a guest's disks and logs are; `config_drive`, `ephemeral` and `swap` None where there is none."""
-
-    root: pathlib.Path
-    console: pathlib.Path
-    config_drive: pathlib.Path | None = None
-    ephemeral: pathlib.Path | None = None
-    swap: pathlib.Path | None = None
+SPARE_PORTS = 12  # q35 needs a free root port for each device that is plugged in later
+_SECRETS = uuid.UUID('0b1d0f9b-5a0e-4c4f-9d53-6f3d4f3a9c11')
 
 
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """What the host can do: `virt_type` kvm or qemu, `emulator` the path of QEMU."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class FileDisk:
+    """A disk in a file: `target` is the device name without /dev."""
 
-    virt_type: str
-    emulator: str
-    cpu: str
-
-
-def domain_name(server_id: str) -> str:
-    """The name of a server's domain."""
-    return f'{PREFIX}{server_id}'
+    path: pathlib.Path
+    target: str
+    disk_format: str = 'qcow2'
+    cdrom: bool = False
 
 
-def domain(server: ServerSpec, files: Files, machine: Machine) -> str:
-    """The whole definition. Volumes come by hot plug or `with_devices`, since theirs needs a secret that libvirt must know first."""
-    root = ET.Element('domain', type=machine.virt_type)
-    _text(root, 'name', domain_name(server.id))
-    _text(root, 'uuid', server.id)
-    _text(root, 'title', server.name[:255])
-    _text(root, 'memory', str(server.memory_mib), unit='MiB')
-    _text(root, 'vcpu', str(server.vcpus))
-    system = ET.SubElement(root, 'os')
+@dataclasses.dataclass(frozen=True, slots=True)
+class NetworkDisk:
+    """An iSCSI volume. The CHAP password is in a libvirt secret, never here."""
+
+    volume_id: str
+    target: str
+    address: str
+    port: int
+    iqn: str
+    lun: int
+    user: str | None = None
+    read_only: bool = False
+
+
+def secret_uuid(volume_id: str) -> str:
+    """The id of the libvirt secret with a volume's CHAP password."""
+    return str(uuid.uuid5(_SECRETS, volume_id))
+
+
+def domain(
+    server: ServerSpec, *, virt_type: str, root: FileDisk | None, disks: list[FileDisk], volumes: list[NetworkDisk], console_log: pathlib.Path
+) -> str:
+    """The whole definition."""
+    top = ET.Element('domain', type=virt_type)
+    _text(top, 'name', f'pl-{server.id}')
+    _text(top, 'uuid', server.id)
+    _text(top, 'title', server.name.replace('\n', ' '))
+    _text(top, 'memory', str(server.memory_mib), unit='MiB')
+    _text(top, 'vcpu', str(server.vcpus), placement='static')
+    _system_information(top, server)
+    system = _sub(top, 'os')
     _text(system, 'type', 'hvm', arch='x86_64', machine='q35')
-    ET.SubElement(system, 'boot', dev='hd')
-    features = ET.SubElement(root, 'features')
-    for name in ('acpi', 'apic'):
-        ET.SubElement(features, name)
-    if machine.virt_type == 'kvm':
-        ET.SubElement(root, 'cpu', mode='host-model')
-    else:
-        _text(ET.SubElement(root, 'cpu', mode='custom', match='exact', check='none'), 'model', machine.cpu, fallback='allow')
-    clock = ET.SubElement(root, 'clock', offset='utc')
-    ET.SubElement(clock, 'timer', name='rtc', tickpolicy='catchup')
+    _sub(system, 'smbios', mode='sysinfo')
+    features = _sub(top, 'features')
+    _sub(features, 'acpi')
+    _sub(features, 'apic')
+    _processor(top, server, virt_type)
+    clock = _sub(top, 'clock', offset='utc')
+    _sub(clock, 'timer', name='rtc', tickpolicy='catchup')
+    _sub(clock, 'timer', name='pit', tickpolicy='delay')
+    _sub(clock, 'timer', name='hpet', present='no')
     for event, action in (('on_poweroff', 'destroy'), ('on_reboot', 'restart'), ('on_crash', 'destroy')):
-        _text(root, event, action)
-    _devices(root, server, files, machine)
-    return ET.tostring(root, encoding='unicode')
+        _text(top, event, action)
+    power = _sub(top, 'pm')
+    _sub(power, 'suspend-to-mem', enabled='no')
+    _sub(power, 'suspend-to-disk', enabled='no')
+    devices = _sub(top, 'devices')
+    _controllers(devices)
+    order = 1
+    for disk in ([root] if root else []) + disks:
+        order = _file_disk(devices, disk, order)
+    for volume in volumes:
+        element = network_disk(volume)
+        ET.SubElement(element, 'boot', order=str(order))
+        order += 1
+        devices.append(element)
+    for card in server.interfaces:
+        devices.append(interface(card))
+    _other_devices(devices, console_log)
+    return ET.tostring(top, encoding='unicode')
 
 
-def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:
-    element = ET.SubElement(parent, tag, attributes)
-    element.text = text
-    return element
+def _sub(parent: ET.Element, tag: str, **attributes: str) -> ET.Element:
+    return ET.SubElement(parent, tag, attributes)
 
 
-def _devices(root: ET.Element, server: ServerSpec, files: Files, machine: Machine) -> None:
-    devices = ET.SubElement(root, 'devices')
-    _text(devices, 'emulator', machine.emulator)
-    ET.SubElement(devices, 'controller', type='pci', model='pcie-root')
-    for _ in range(SPARE_PORTS):
-        ET.SubElement(devices, 'controller', type='pci', model='pcie-root-port')
-    devices.append(_file_disk(files.root, 'qcow2', 'vda'))
-    # The letters behind the root disk belong to volumes; disks of the flavor count from the end of the alphabet.
-    for path, letter in ((files.ephemeral, 'z'), (files.swap, 'y')):
-        if path is not None:
-            devices.append(_file_disk(path, 'qcow2', f'vd{letter}'))
-    if files.config_drive is not None:
-        devices.append(_file_disk(files.config_drive, 'raw', 'vdx', read_only=True))
-    for interface in server.interfaces:
-        devices.append(interface_element(interface))
-    serial = ET.SubElement(devices, 'serial', type='pty')
-    ET.SubElement(serial, 'log', file=str(files.console), append='on')
-    ET.SubElement(serial, 'target', port='0')
-    ET.SubElement(devices, 'input', type='tablet', bus='usb')
-    graphics = ET.SubElement(devices, 'graphics', type='vnc', port='-1', autoport='yes', listen='127.0.0.1')
-    ET.SubElement(graphics, 'listen', type='address', address='127.0.0.1')
-    ET.SubElement(ET.SubElement(devices, 'video'), 'model', type='vga', vram='16384')
-    rng = ET.SubElement(devices, 'rng', model='virtio')
-    _text(rng, 'backend', '/dev/urandom', model='random')
-    ET.SubElement(devices, 'memballoon', model='virtio')
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, tag, attributes).text = text
 
 
-def _file_disk(path: pathlib.Path, form: str, device: str, read_only: bool = False) -> ET.Element:
-    disk = ET.Element('disk', type='file', device='disk')
-    ET.SubElement(disk, 'driver', name='qemu', type=form, cache='none' if form == 'qcow2' else 'writeback', discard='unmap')
-    ET.SubElement(disk, 'source', file=str(path))
-    ET.SubElement(disk, 'target', dev=device, bus='virtio')
-    if read_only:
-        ET.SubElement(disk, 'readonly')
-    return disk
+def _system_information(top: ET.Element, server: ServerSpec) -> None:
+    information = _sub(top, 'sysinfo', type='smbios')
+    system = _sub(information, 'system')
+    values = {'manufacturer': 'Pileus', 'product': 'OpenStack Nova', 'serial': server.id, 'uuid': server.id, 'family': 'Virtual Machine'}
+    for name, value in values.items():
+        _text(system, 'entry', value, name=name)
 
 
-def interface_element(interface: InterfaceSpec) -> ET.Element:
-    """A network card on a tap that the network agent has made."""
-    element = ET.Element('interface', type='ethernet')
-    ET.SubElement(element, 'mac', address=interface.mac)
-    ET.SubElement(element, 'target', dev=interface.tap, managed='no')
-    ET.SubElement(element, 'model', type='virtio')
-    # Offloading to a thread of the kernel is not to be had everywhere; QEMU itself always works.
-    ET.SubElement(element, 'driver', name='qemu')
-    ET.SubElement(element, 'mtu', size=str(interface.mtu))
-    return element
+def _processor(top: ET.Element, server: ServerSpec, virt_type: str) -> None:
+    # Under emulation QEMU shows all that it can emulate; under KVM a named model that other hosts may have as well.
+    cpu = _sub(top, 'cpu', mode='host-model' if virt_type == 'kvm' else 'maximum')
+    _sub(cpu, 'topology', sockets=str(server.vcpus), dies='1', cores='1', threads='1')
 
 
-def volume_element(volume: VolumeSpec, device: str, secret: str | None) -> ET.Element:
-    """A volume by QEMU's own iSCSI initiator; the credentials lie in a libvirt secret, which `secret` names."""
-    data: dict[str, Any] = volume.connection.get('data', volume.connection)
-    host, _, port = str(data['target_portal']).rpartition(':')
-    disk = ET.Element('disk', type='network', device='disk')
-    ET.SubElement(disk, 'driver', name='qemu', type='raw', cache='none', discard='unmap')
-    source = ET.SubElement(disk, 'source', protocol='iscsi', name=f'{data["target_iqn"]}/{data["target_lun"]}')
-    ET.SubElement(source, 'host', name=host, port=port)
-    if secret is not None:
-        auth = ET.SubElement(source, 'auth', username=str(data['auth_username']))
-        ET.SubElement(auth, 'secret', type='iscsi', uuid=secret)
-    ET.SubElement(disk, 'target', dev=device, bus='virtio')
-    _text(disk, 'serial', volume.volume_id)
+def _controllers(devices: ET.Element) -> None:
+    _sub(devices, 'controller', type='pci', index='0', model='pcie-root')
+    for index in range(1, SPARE_PORTS + 1):
+        _sub(devices, 'controller', type='pci', index=str(index), model='pcie-root-port')
+    _sub(devices, 'controller', type='usb', index='0', model='none')
+
+
+def _file_disk(devices: ET.Element, disk: FileDisk, order: int) -> int:
+    """Gives the boot order of the next disk; a CD is not booted from."""
+    element = _sub(devices, 'disk', type='file', device='cdrom' if disk.cdrom else 'disk')
+    if disk.cdrom:
+        _sub(devices, 'controller', type='scsi', index='0', model='virtio-scsi')
+        _sub(element, 'driver', name='qemu', type='raw')
+    else:
+        _sub(element, 'driver', name='qemu', type=disk.disk_format, cache='writeback', discard='unmap')
+    _sub(element, 'source', file=str(disk.path))
+    _sub(element, 'target', dev=disk.target, bus='scsi' if disk.cdrom else 'virtio')
+    if disk.cdrom:
+        _sub(element, 'readonly')
+        return order
+    _sub(element, 'boot', order=str(order))
+    return order + 1
+
+
+def network_disk(volume: NetworkDisk) -> ET.Element:
+    """A volume as a device, for the definition and for hot plug."""
+    element = ET.Element('disk', type='network', device='disk')
+    _sub(element, 'driver', name='qemu', type='raw', cache='none', io='threads', discard='unmap')
+    if volume.user:
+        auth = _sub(element, 'auth', username=volume.user)
+        _sub(auth, 'secret', type='iscsi', uuid=secret_uuid(volume.volume_id))
+    source = _sub(element, 'source', protocol='iscsi', name=f'{volume.iqn}/{volume.lun}')
+    _sub(source, 'host', name=volume.address, port=str(volume.port))
+    _sub(element, 'target', dev=volume.target, bus='virtio')
     if volume.read_only:
-        ET.SubElement(disk, 'readonly')
-    return disk
+        _sub(element, 'readonly')
+    _text(element, 'serial', volume.volume_id)
+    return element
 
 
-def secret_xml(volume_id: str, secret_id: str) -> str:
-    """A libvirt secret for a volume's CHAP password: in libvirtd's memory only, and never given out again."""
-    root = ET.Element('secret', ephemeral='yes', private='yes')
-    _text(root, 'uuid', secret_id)
-    _text(root, 'description', f'Pileus volume {volume_id}')
-    _text(ET.SubElement(root, 'usage', type='iscsi'), 'target', f'pileus:{volume_id}')
-    return ET.tostring(root, encoding='unicode')
+def interface(card: InterfaceSpec) -> ET.Element:
+    """A network card as a device. Its tap exists already and stays when the guest goes."""
+    element = ET.Element('interface', type='ethernet')
+    _sub(element, 'mac', address=card.mac)
+    _sub(element, 'target', dev=card.tap, managed='no')
+    _sub(element, 'model', type='virtio')
+    _sub(element, 'mtu', size=str(card.mtu))
+    return element
 
 
-def text_of(element: ET.Element) -> str:
-    """As text."""
-    return ET.tostring(element, encoding='unicode')
+def _other_devices(devices: ET.Element, console_log: pathlib.Path) -> None:
+    serial = _sub(devices, 'serial', type='pty')
+    _sub(serial, 'log', file=str(console_log), append='on')
+    _sub(serial, 'target', port='0')
+    graphics = _sub(devices, 'graphics', type='vnc', port='-1', autoport='yes', listen='127.0.0.1')
+    _sub(graphics, 'listen', type='address', address='127.0.0.1')
+    video = _sub(devices, 'video')
+    _sub(video, 'model', type='vga', vram='16384')
+    random = _sub(devices, 'rng', model='virtio')
+    _text(random, 'backend', '/dev/urandom', model='random')
+    balloon = _sub(devices, 'memballoon', model='virtio')
+    _sub(balloon, 'stats', period='10')
 
 
-def disk_of(xml: str, volume_id: str) -> ET.Element | None:
-    """The disk of a volume in a domain's definition, by its serial number."""
-    for disk in ET.fromstring(xml).iterfind('./devices/disk'):
-        if disk.findtext('serial') == volume_id:
-            return disk
-    return None
+# -- reading a definition
 
 
-def interface_of(xml: str, tap: str) -> ET.Element | None:
-    """The network card on a tap in a domain's definition."""
-    for interface in ET.fromstring(xml).iterfind('./devices/interface'):
-        target = interface.find('target')
-        if target is not None and target.get('dev') == tap:
-            return interface
-    return None
+def find_volume(xml: str, volume_id: str) -> ET.Element | None:
+    """The disk device of a volume, or None."""
+    return next((disk for disk in ET.fromstring(xml).iter('disk') if disk.findtext('serial') == volume_id), None)
 
 
-def used_devices(xml: str) -> set[str]:
-    """Names of all disks of a domain."""
-    return {target.get('dev', '') for target in ET.fromstring(xml).iterfind('./devices/disk/target')}
+def find_interface(xml: str, tap: str) -> ET.Element | None:
+    """The network card behind a tap, or None."""
+    return next((card for card in ET.fromstring(xml).iter('interface') if _attribute(card, 'target', 'dev') == tap), None)
+
+
+def targets(xml: str) -> set[str]:
+    """Device names in use, such as `vda`."""
+    return {str(target.get('dev')) for target in ET.fromstring(xml).iterfind('./devices/disk/target')}
 
 
 def vnc_port(xml: str) -> int | None:
-    """The port of the screen of a running domain."""
-    graphics = ET.fromstring(xml).find('./devices/graphics[@type="vnc"]')
-    port = graphics.get('port') if graphics is not None else None
-    return int(port) if port and port != '-1' else None
+    """The port of a running guest's screen."""
+    port = _attribute(ET.fromstring(xml), "./devices/graphics[@type='vnc']", 'port')
+    return int(port) if port and int(port) > 0 else None
+
+
+def _attribute(parent: ET.Element, path: str, name: str) -> Any:
+    found = parent.find(path)
+    return None if found is None else found.get(name)
+
+
+def to_text(element: ET.Element) -> str:
+    """A device as text."""
+    return ET.tostring(element, encoding='unicode')

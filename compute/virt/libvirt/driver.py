@@ -1,317 +1,277 @@
-"""The libvirt driver: guests on this host by QEMU, with KVM where it truly works."""
+"""The driver of libvirt: each method looks before it acts, so that a step cut short can simply be run again."""
 
 from __future__ import annotations
 
-import contextlib
-import os
+import logging
 import pathlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import libvirt
 
 from common.clock import monotonic, sleep
-from common.errors import NotFound, PileusError
-from common.ids import is_uuid
-from compute.virt.base import (
-    CRASHED,
-    NOSTATE,
-    PAUSED,
-    RUNNING,
-    SHUTDOWN,
-    Driver,
-    InterfaceSpec,
-    Inventory,
-    LifecycleEvent,
-    Problem,
-    ServerSpec,
-    VolumeSpec,
-)
-from compute.virt.libvirt import capabilities, domain_xml, volumes
-from compute.virt.libvirt.connection import Connection, errors
-from compute.virt.libvirt.disks import Disks
+from common.errors import Conflict, NotFound, Refused, Transient
+from compute.virt import base
+from compute.virt.base import Driver, InterfaceSpec, Inventory, LifecycleEvent, Problem, ServerSpec, VolumeSpec
+from compute.virt.libvirt import capabilities, console, domain_xml, states
+from compute.virt.libvirt.connection import PREFIX, Hypervisor
+from compute.virt.libvirt.devices import Devices
+from compute.virt.libvirt.disks import DiskStore, is_id
+from compute.virt.libvirt.image_cache import ImageCache
+from compute.virt.libvirt.kvm_proof import KvmProof
+from compute.virt.libvirt.volumes import Secrets, VolumeBook, choose_target, network_disk
 
-_STATES = {
-    libvirt.VIR_DOMAIN_RUNNING: RUNNING,
-    libvirt.VIR_DOMAIN_BLOCKED: RUNNING,
-    libvirt.VIR_DOMAIN_PAUSED: PAUSED,
-    libvirt.VIR_DOMAIN_SHUTDOWN: RUNNING,
-    libvirt.VIR_DOMAIN_SHUTOFF: SHUTDOWN,
-    libvirt.VIR_DOMAIN_CRASHED: CRASHED,
-    libvirt.VIR_DOMAIN_PMSUSPENDED: PAUSED,
-}
-_EVENTS = {libvirt.VIR_DOMAIN_EVENT_STOPPED: SHUTDOWN, libvirt.VIR_DOMAIN_EVENT_CRASHED: CRASHED}
-_CONSOLE_BYTES = 100 * 1024
-_CONFIG = libvirt.VIR_DOMAIN_AFFECT_CONFIG
-_LIVE = libvirt.VIR_DOMAIN_AFFECT_LIVE
+LOG = logging.getLogger(__name__)
+_CAPABILITIES = frozenset({'pause', 'suspend', 'attach_volume', 'attach_interface', 'console_log', 'reboot', 'config_drive', 'vnc'})
+_GONE = (libvirt.VIR_ERR_NO_DOMAIN,)
+_OFF_ALREADY = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
+_PRESS_AGAIN = 10.0  # seconds after which a guest that did not hear the power button gets another press
 
 
 class LibvirtDriver(Driver):
-    """One host.
+    """One host with libvirtd.
 
-    :param state: the state folder: disks, image cache, console logs
-    :param virt: `auto`, `kvm` or `qemu`
+    :param state: folder that holds `instances` and `image-cache`; QEMU's user must be able to pass it
+    :param virt_type: `kvm`, `qemu`, or `auto`: KVM if it proves to work
     """
 
     name = 'libvirt'
-    capabilities = frozenset({'pause', 'suspend', 'attach_volume', 'attach_interface', 'console_log', 'reboot', 'config_drive', 'vnc'})
+    capabilities = _CAPABILITIES
 
-    def __init__(self, host: str, state: pathlib.Path, virt: str = 'auto') -> None:
-        self.host, self.state, self._virt = host, state, virt
-        self.disks = Disks(state)
-        self.connection = Connection(on_event=self._event)
-        self._on_event: LifecycleEvent | None = None
-        self._machine: domain_xml.Machine | None = None
+    def __init__(self, host: str, state: pathlib.Path, *, uri: str = 'qemu:///system', virt_type: str = 'auto') -> None:
+        self.host = host
+        self.state = state
+        self.hypervisor = Hypervisor(uri)
+        self.disks = DiskStore(state / 'instances')
+        self.images = ImageCache(state / 'image-cache')
+        self._virt_type = virt_type
+        self._kvm = KvmProof(self.hypervisor, self.disks.top)
+        self._book = VolumeBook(self.disks)
+        self._secrets = Secrets(self.hypervisor)
+        self._devices = Devices(self.hypervisor, self._secrets, self._book)
 
     @classmethod
     def from_state(cls, host: str, state: pathlib.Path) -> LibvirtDriver:
-        """The driver of a host whose files are below `state`."""
+        """The driver of this machine."""
         return cls(host, state)
 
-    def _event(self, server_id: str, event: int) -> None:
-        if self._on_event is not None and event in _EVENTS:
-            self._on_event(server_id, _EVENTS[event])
+    # -- the host
 
     def start(self, on_event: LifecycleEvent) -> None:
-        self._on_event = on_event
-        with contextlib.suppress(PileusError):
-            self.connection.get()
+        self.disks.prepare()
+
+        def changed(name: str) -> None:
+            server_id = name.removeprefix(PREFIX)
+            if name.startswith(PREFIX) and is_id(server_id):
+                on_event(server_id, self.power_state(server_id))
+
+        self.hypervisor.start(changed)
+        threading.Thread(target=self._prove, name='kvm-proof', daemon=True).start()
+
+    def _prove(self) -> None:
+        try:
+            self.virt_type()
+        except Transient as error:
+            LOG.info('KVM is tried when the first guest starts: %s', error.admin_detail or error.message)
 
     def stop(self) -> None:
-        self._on_event = None
-        self.connection.close()
+        self.hypervisor.stop()
 
     def check(self) -> list[Problem]:
-        problems = []
-        try:
-            self.connection.get()
-        except PileusError as error:
-            problems.append(Problem(error.message, 'Install libvirt-daemon-system and start libvirtd.'))
-        if not pathlib.Path(capabilities.emulator()).exists():
-            problems.append(Problem('QEMU is not installed.', 'apt-get install qemu-system-x86'))
-        return problems
-
-    @property
-    def machine(self) -> domain_xml.Machine:
-        """What the host can do, found out once."""
-        if self._machine is None:
-            kind = capabilities.virt_type(self.state, self._virt)
-            self._machine = domain_xml.Machine(kind, capabilities.emulator(), 'qemu64')
-        return self._machine
+        return capabilities.problems(self.hypervisor, [self.disks.top, self.images.top])
 
     def inventory(self) -> Inventory:
-        connection = self.connection.get()
-        with errors('host', self.host):
-            model, memory_mib, cpus = connection.getInfo()[:3]
-            version = connection.getVersion()
-        total, free = self.disks.room()
-        kind = 'KVM' if self.machine.virt_type == 'kvm' else 'QEMU'
-        return Inventory(cpus, memory_mib, total, kind, version, {'arch': model, 'virt_type': self.machine.virt_type}, free)
+        self.disks.prepare()
+        return capabilities.inventory(self.hypervisor, self.disks.top)
+
+    def virt_type(self) -> str:
+        """`kvm` or `qemu`. The first call may take some seconds."""
+        if self._virt_type != 'auto':
+            return self._virt_type
+        self.disks.prepare()
+        return 'kvm' if self._kvm.works() else 'qemu'
 
     # -- disks
-
-    def cached_image(self, image_id: str) -> pathlib.Path | None:
-        return self.disks.cached(image_id)
-
-    def cache_image(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path | None:
-        return self.disks.take_image(image_id, disk_format, chunks, sha512)
 
     def make_disk(self, server: ServerSpec) -> None:
         self.disks.make(server)
 
     def delete_disk(self, server_id: str) -> None:
-        self.disks.remove(server_id)
+        self.disks.delete(server_id)
 
     def make_config_drive(self, server: ServerSpec, files: dict[str, bytes]) -> None:
         self.disks.make_config_drive(server.id, files)
 
+    def cached_image(self, image_id: str) -> pathlib.Path | None:
+        return self.images.find(image_id)
+
+    def cache_image(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path | None:
+        return self.images.take(image_id, disk_format, chunks, sha512)
+
     # -- power
 
-    def _define(self, server: ServerSpec) -> Any:
-        """The guest's definition, made if there is none; one that is there keeps what was plugged in since."""
-        domain = self.connection.find(server.id)
-        if domain is not None:
-            return domain
-        extra = dict(zip(('ephemeral', 'swap'), self._extra(server), strict=True))
-        drive = self.disks.config_drive(server.id)
-        files = domain_xml.Files(
-            self.disks.root(server.id), self.disks.console(server.id), drive if drive.exists() else None, extra['ephemeral'], extra['swap']
-        )
-        with errors('guest', server.id):
-            return self.connection.get().defineXML(domain_xml.domain(server, files, self.machine))
-
-    def _extra(self, server: ServerSpec) -> tuple[pathlib.Path | None, pathlib.Path | None]:
-        folder = self.disks.of(server.id)
-        return folder / 'disk.eph0' if server.ephemeral_gib else None, folder / 'disk.swap' if server.swap_mib else None
-
     def spawn(self, server: ServerSpec) -> None:
-        domain = self._define(server)
-        for volume in server.volumes:
-            if volume.connection:
-                volumes.attach(self.connection, server.id, volume)
-        self._create(server.id, domain)
+        domain = self.hypervisor.domain(server.id)
+        if domain is not None and self._state(domain) in states.ALIVE:
+            return
+        self._define_and_start(server)
 
-    def _create(self, server_id: str, domain: Any) -> None:
-        with errors('guest', server_id):
-            if not domain.isActive():
-                domain.create()
+    def _define_and_start(self, server: ServerSpec) -> None:
+        root = self.disks.root(server.id)
+        volumes = [self._book.known(server.id, volume) for volume in server.volumes]
+        if root is None and not volumes:
+            raise Refused('The server has neither a disk nor a volume to start from.')
+        others = self.disks.others(server.id)
+        used = {disk.target for disk in others} | ({root.target} if root else set())
+        network_disks = []
+        for volume in volumes:
+            target = choose_target(volume.device, used)
+            used.add(target)
+            self._secrets.put(volume)
+            self._book.note(server.id, volume, f'/dev/{target}')
+            network_disks.append(network_disk(volume, target))
+        xml = domain_xml.domain(
+            server, virt_type=self.virt_type(), root=root, disks=others, volumes=network_disks, console_log=self.disks.console_log(server.id)
+        )
+        domain = self.hypervisor.call(self.hypervisor.connection().defineXML, xml, doing='define the guest')
+        self._create(domain)
+
+    def _create(self, domain: libvirt.virDomain) -> None:
+        try:
+            self.hypervisor.call(domain.create, doing='start the guest')
+        except (Conflict, Refused) as error:
+            if self._state(domain) not in states.ALIVE:  # it may have been started by a step that was thought to have failed
+                raise Refused(error.message, admin_detail=error.admin_detail) from None
 
     def destroy(self, server_id: str) -> None:
-        domain = self.connection.find(server_id)
-        if domain is None:
-            return
-        with errors('guest', server_id):
-            attached = [serial for serial in _serials(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)) if is_uuid(serial)]
-        self._plug_out(server_id, domain)
-        with contextlib.suppress(NotFound), errors('guest', server_id):
-            domain.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA)
-        for volume_id in attached:
-            volumes.forget_secret(self.connection, volume_id)
-
-    def _plug_out(self, server_id: str, domain: Any) -> None:
-        """Stop a guest at once; one that is off is fine."""
-        try:
-            domain.destroy()
-        except libvirt.libvirtError as error:
-            if error.get_error_code() not in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
-                with errors('guest', server_id):
-                    raise
+        domain = self.hypervisor.domain(server_id)
+        if domain is not None:
+            self.hypervisor.forgiving(domain.destroy, codes=_OFF_ALREADY, doing='stop the guest')
+            flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+            self.hypervisor.forgiving(domain.undefineFlags, flags, codes=_GONE, doing='forget the guest')
+        for volume_id in self._book.read(server_id):
+            self._secrets.drop(volume_id)
 
     def power_on(self, server: ServerSpec) -> None:
-        domain = self._define(server)
-        self._know_secrets(server)
-        self._create(server.id, domain)
-
-    def _know_secrets(self, server: ServerSpec) -> None:
-        """libvirtd forgets secrets when it is restarted: tell them again before a guest that needs them starts."""
-        for volume in server.volumes:
-            if volume.connection:
-                volumes.define_secret(self.connection, volume)
+        domain = self.hypervisor.domain(server.id)
+        if domain is None:
+            self._define_and_start(server)
+        elif self._state(domain) not in states.ALIVE:
+            for volume in server.volumes:
+                self._secrets.put(self._book.known(server.id, volume))
+            self._create(domain)
 
     def power_off(self, server_id: str, timeout: float) -> None:
-        domain = self.connection.domain(server_id)
-        if timeout > 0 and self._shut_down(server_id, domain, timeout):
+        domain = self.hypervisor.domain(server_id)
+        if domain is None or self._state(domain) not in states.ALIVE:
             return
-        self._plug_out(server_id, domain)
+        if timeout <= 0 or not self._press_and_wait(domain, timeout):
+            self.hypervisor.forgiving(domain.destroy, codes=_OFF_ALREADY, doing='stop the guest')
 
-    def _shut_down(self, server_id: str, domain: Any, timeout: float) -> bool:
-        """Press the power button, now and then, until the guest is off; False when it is not in time."""
+    def _press_and_wait(self, domain: libvirt.virDomain, timeout: float) -> bool:
+        """Press the power button; whether the guest went off in time."""
         end = monotonic() + timeout
-        press_at = 0.0
+        press = 0.0
         while monotonic() < end:
-            with errors('guest', server_id):
-                if not domain.isActive():
-                    return True
-            if monotonic() >= press_at:
-                press_at = monotonic() + 10.0
-                with contextlib.suppress(libvirt.libvirtError):
-                    domain.shutdown()
+            if self._state(domain) not in states.ALIVE:
+                return True
+            if monotonic() >= press:
+                flags = libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
+                self.hypervisor.forgiving(domain.shutdownFlags, flags, codes=_OFF_ALREADY, doing='press the power button')
+                press = monotonic() + _PRESS_AGAIN
             sleep(0.1)
-        return False
+        return self._state(domain) not in states.ALIVE
 
     def reboot(self, server: ServerSpec, hard: bool, timeout: float) -> None:
-        domain = self._define(server)
-        with errors('guest', server.id):
-            active = bool(domain.isActive())
-        if active and (hard or not self._shut_down(server.id, domain, timeout)):
-            self._plug_out(server.id, domain)
-        self._know_secrets(server)
-        self._create(server.id, domain)
+        if not hard:
+            domain = self.hypervisor.domain(server.id)
+            if domain is not None and self._state(domain) == base.RUNNING:
+                self._press_and_wait(domain, timeout)
+            if domain is not None and self._state(domain) not in states.ALIVE:
+                self.power_on(server)
+                return
+        domain = self.hypervisor.domain(server.id)
+        if domain is not None:
+            self.hypervisor.forgiving(domain.destroy, codes=_OFF_ALREADY, doing='stop the guest')
+            if self.hypervisor.call(domain.hasManagedSaveImage):
+                self.hypervisor.call(domain.managedSaveRemove, doing='forget the saved memory')
+        self._define_and_start(server)
 
     def pause(self, server_id: str) -> None:
-        with errors('guest', server_id):
-            self.connection.domain(server_id).suspend()
+        domain = self._domain(server_id)
+        if self._state(domain) != base.PAUSED:
+            self.hypervisor.call(domain.suspend, doing='pause the guest')
 
     def unpause(self, server_id: str) -> None:
-        with errors('guest', server_id):
-            self.connection.domain(server_id).resume()
+        domain = self._domain(server_id)
+        if self._state(domain) != base.RUNNING:
+            self.hypervisor.call(domain.resume, doing='let the guest go on')
 
     def suspend(self, server_id: str) -> None:
-        domain = self.connection.domain(server_id)
-        with errors('guest', server_id):
-            if domain.isActive():
-                domain.managedSave()
+        domain = self._domain(server_id)
+        if self._state(domain) in states.ALIVE:
+            self.hypervisor.call(domain.managedSave, 0, doing="save the guest's memory")
 
     def resume(self, server: ServerSpec) -> None:
         self.power_on(server)
 
     # -- looking
 
-    def power_state(self, server_id: str) -> int:
-        domain = self.connection.find(server_id)
+    def _domain(self, server_id: str) -> libvirt.virDomain:
+        domain = self.hypervisor.domain(server_id)
         if domain is None:
-            return NOSTATE
-        with errors('guest', server_id):
-            return _STATES.get(domain.state()[0], NOSTATE)
+            raise NotFound('guest', server_id)
+        return domain
+
+    def _state(self, domain: libvirt.virDomain) -> int:
+        found = self.hypervisor.forgiving(domain.state, codes=_GONE, doing="tell the guest's state")
+        return base.NOSTATE if found is None else states.power_state(*found)
+
+    def power_state(self, server_id: str) -> int:
+        domain = self.hypervisor.domain(server_id)
+        return base.NOSTATE if domain is None else self._state(domain)
 
     def list_servers(self) -> dict[str, int]:
-        with errors('host', self.host):
-            found = self.connection.get().listAllDomains()
-            ours = {domain.name().removeprefix(domain_xml.PREFIX): domain for domain in found if domain.name().startswith(domain_xml.PREFIX)}
-            return {server_id: _STATES.get(domain.state()[0], NOSTATE) for server_id, domain in ours.items() if is_uuid(server_id)}
+        connection = self.hypervisor.connection()
+        found = self.hypervisor.call(connection.getAllDomainStats, libvirt.VIR_DOMAIN_STATS_STATE, doing='list its guests')
+        named = {domain.name(): states.power_state(facts.get('state.state', 0), facts.get('state.reason', 0)) for domain, facts in found}
+        return {name.removeprefix(PREFIX): state for name, state in named.items() if name.startswith(PREFIX) and is_id(name.removeprefix(PREFIX))}
 
     def list_disks(self) -> set[str]:
         return self.disks.servers()
 
     def console_log(self, server_id: str, lines: int | None) -> str:
-        try:
-            with self.disks.console(server_id).open('rb') as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - _CONSOLE_BYTES))
-                text = file.read().decode(errors='replace').replace('\r\n', '\n')
-        except FileNotFoundError:
-            raise NotFound('console', server_id) from None
-        return text if lines is None else '\n'.join(text.splitlines()[-lines:] if lines else []) + ('\n' if lines else '')
+        path = self.disks.console_log(server_id)
+        if not path.exists():
+            self._domain(server_id)
+        return console.read(path, lines)
 
     def diagnostics(self, server_id: str) -> dict[str, Any]:
-        domain = self.connection.domain(server_id)
-        with errors('guest', server_id):
-            state, _, memory, vcpus, cpu_time = domain.info()
-            found: dict[str, Any] = {'cpu0_time': cpu_time, 'memory': memory, 'vcpus': vcpus, 'state': state}
-            if domain.isActive():
-                found |= {f'memory-{key}': value for key, value in domain.memoryStats().items()}
-        return found
+        domain = self._domain(server_id)
+        if self._state(domain) not in states.ALIVE:
+            raise NotFound('running guest', server_id)
+        connection = self.hypervisor.connection()
+        found = self.hypervisor.call(connection.domainListGetStats, [domain], doing='tell figures of the guest')
+        return states.diagnostics(found[0][1] if found else {})
 
     def vnc_address(self, server_id: str) -> tuple[str, int] | None:
-        domain = self.connection.find(server_id)
-        if domain is None:
+        domain = self.hypervisor.domain(server_id)
+        if domain is None or self._state(domain) not in states.ALIVE:
             return None
-        with errors('guest', server_id):
-            port = domain_xml.vnc_port(domain.XMLDesc(0))
-        return ('127.0.0.1', port) if port else None
+        port = domain_xml.vnc_port(self.hypervisor.call(domain.XMLDesc, 0, doing='describe the guest'))
+        return None if port is None else ('127.0.0.1', port)
 
     # -- hot plug
 
     def attach_volume(self, server_id: str, volume: VolumeSpec) -> str:
-        return volumes.attach(self.connection, server_id, volume)
+        return self._devices.attach_volume(self._domain(server_id), server_id, volume)
 
     def detach_volume(self, server_id: str, volume_id: str, timeout: float) -> None:
-        volumes.detach(self.connection, server_id, volume_id, timeout)
+        self._devices.detach_volume(self.hypervisor.domain(server_id), server_id, volume_id, timeout)
 
     def attach_interface(self, server_id: str, interface: InterfaceSpec) -> None:
-        domain = self.connection.domain(server_id)
-        with errors('guest', server_id):
-            flags = 0
-            if domain_xml.interface_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), interface.tap) is None:
-                flags |= _CONFIG
-            if domain.isActive() and domain_xml.interface_of(domain.XMLDesc(0), interface.tap) is None:
-                flags |= _LIVE
-            if flags:
-                domain.attachDeviceFlags(domain_xml.text_of(domain_xml.interface_element(interface)), flags)
+        self._devices.attach_interface(self._domain(server_id), interface)
 
     def detach_interface(self, server_id: str, port_id: str, timeout: float) -> None:
-        domain = self.connection.find(server_id)
-        if domain is None:
-            return
-        tap = InterfaceSpec(port_id, '').tap
-        with errors('guest', server_id):
-            stored = domain_xml.interface_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), tap)
-            if stored is not None:
-                domain.detachDeviceFlags(domain_xml.text_of(stored), _CONFIG)
-        volumes.wait_unplugged(domain, server_id, lambda xml: domain_xml.interface_of(xml, tap), timeout, f'port {port_id}')
-
-
-def _serials(xml: str) -> list[str]:
-    import xml.etree.ElementTree as ET
-
-    return [disk.findtext('serial') or '' for disk in ET.fromstring(xml).iterfind('./devices/disk')]
+        self._devices.detach_interface(self.hypervisor.domain(server_id), InterfaceSpec(port_id, '').tap, timeout)

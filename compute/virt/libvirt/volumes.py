@@ -1,106 +1,128 @@
-"""Volumes of guests: plugged in and out, with their CHAP secrets in libvirtd's memory."""
+"""Volumes of servers: what is attached is noted in a file of root's, so that a guest can be defined anew without asking anyone."""
 
 from __future__ import annotations
 
 import contextlib
-import uuid
+import json
+import os
+import pathlib
+import threading
 from typing import Any
 
 import libvirt
 
-from common.clock import monotonic, sleep
-from common.errors import NotFound, PileusError, Transient
+from common.errors import Refused
 from compute.virt.base import VolumeSpec
-from compute.virt.libvirt import domain_xml
-from compute.virt.libvirt.connection import Connection, errors
+from compute.virt.libvirt.connection import Hypervisor
+from compute.virt.libvirt.disks import DiskStore
+from compute.virt.libvirt.domain_xml import NetworkDisk, secret_uuid
 
-_SPACE = uuid.UUID('5b1f6a0e-0b0a-5f43-8a43-1d2f4c8e9a10')
-_LETTERS = 'bcdefghijklmnopqrstuvw'
-
-
-def secret_id(volume_id: str) -> str:
-    """The id of the libvirt secret of a volume: the same every time."""
-    return str(uuid.uuid5(_SPACE, volume_id))
+_LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
 
-def define_secret(connection: Connection, volume: VolumeSpec) -> str | None:
-    """Let libvirtd know the CHAP password of a volume; None for a volume without one."""
-    data: dict[str, Any] = volume.connection.get('data', volume.connection)
-    password = data.get('auth_password')
-    if not password:
-        return None
-    identifier = secret_id(volume.volume_id)
-    with errors('secret', identifier):
-        secret = connection.get().secretDefineXML(domain_xml.secret_xml(volume.volume_id, identifier))
-        secret.setValue(str(password).encode())
-    return identifier
+class VolumeBook:
+    """The file `volumes.json` (0600) in a server's folder: volume id -> connection, device, read_only."""
+
+    def __init__(self, disks: DiskStore) -> None:
+        self._disks = disks
+        self._lock = threading.Lock()
+
+    def _path(self, server_id: str) -> pathlib.Path:
+        return self._disks.folder(server_id) / 'volumes.json'
+
+    def read(self, server_id: str) -> dict[str, dict[str, Any]]:
+        """All notes of a server."""
+        try:
+            return dict(json.loads(self._path(server_id).read_text()))
+        except FileNotFoundError:
+            return {}
+
+    def note(self, server_id: str, volume: VolumeSpec, device: str) -> None:
+        """Remember a volume."""
+        entry = {'connection': volume.connection, 'device': device, 'read_only': volume.read_only}
+        with self._lock:
+            self._write(server_id, {**self.read(server_id), volume.volume_id: entry})
+
+    def forget(self, server_id: str, volume_id: str) -> None:
+        """Remember it no more."""
+        with self._lock:
+            entries = self.read(server_id)
+            if entries.pop(volume_id, None) is not None:
+                self._write(server_id, entries)
+
+    def _write(self, server_id: str, entries: dict[str, dict[str, Any]]) -> None:
+        path = self._path(server_id)
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        new = path.with_suffix('.new')
+        with contextlib.suppress(FileNotFoundError):
+            new.unlink()
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w') as file:
+            json.dump(entries, file)
+        new.rename(path)
+
+    def known(self, server_id: str, volume: VolumeSpec) -> VolumeSpec:
+        """The volume with its connection, from the notes where the caller has none. Raises Refused when nobody knows it."""
+        entry = self.read(server_id).get(volume.volume_id, {})
+        connection = volume.connection or entry.get('connection')
+        if not connection:
+            raise Refused(f'The connection of volume {volume.volume_id} is not known on the host; detach it and attach it again.')
+        return VolumeSpec(volume.volume_id, volume.attachment_id, volume.device or entry.get('device'), volume.read_only, connection)
 
 
-def forget_secret(connection: Connection, volume_id: str) -> None:
-    """Let libvirtd forget it; an absent one is fine."""
-    with contextlib.suppress(NotFound), errors('secret', volume_id):
-        connection.get().secretLookupByUUIDString(secret_id(volume_id)).undefine()
+class Secrets:
+    """CHAP passwords as private secrets of libvirt: in its memory only, given to QEMU through a pipe, in no command line."""
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self._hypervisor = hypervisor
+
+    def put(self, volume: VolumeSpec) -> None:
+        """Define the secret of a volume, if it has one. It is gone when libvirtd ends, so this precedes each start of a guest."""
+        data = volume.connection.get('data', volume.connection)
+        if not data.get('auth_password'):
+            return
+        connection = self._hypervisor.connection()
+        xml = (
+            f"<secret ephemeral='yes' private='yes'><uuid>{secret_uuid(volume.volume_id)}</uuid>"
+            f"<usage type='iscsi'><target>pileus-{volume.volume_id}</target></usage></secret>"
+        )
+        secret = self._hypervisor.call(connection.secretDefineXML, xml, doing='keep the credentials of a volume')
+        self._hypervisor.call(secret.setValue, str(data['auth_password']).encode(), doing='keep the credentials of a volume')
+
+    def drop(self, volume_id: str) -> None:
+        """Forget it; an absent one is fine."""
+        connection = self._hypervisor.connection()
+        codes = (libvirt.VIR_ERR_NO_SECRET,)
+        doing = 'forget the credentials of a volume'
+        secret = self._hypervisor.forgiving(connection.secretLookupByUUIDString, secret_uuid(volume_id), codes=codes, doing=doing)
+        if secret is not None:
+            self._hypervisor.forgiving(secret.undefine, codes=codes, doing=doing)
 
 
-def attach(connection: Connection, server_id: str, volume: VolumeSpec) -> str:
-    """Plug a volume into a guest and its definition; gives the device name."""
-    domain = connection.domain(server_id)
-    with errors('guest', server_id):
-        stored = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-        running = bool(domain.isActive())
-        live = domain.XMLDesc(0) if running else stored
-    present = domain_xml.disk_of(stored, volume.volume_id)
-    device = _device(volume, present, domain_xml.used_devices(stored) | domain_xml.used_devices(live))
-    element = domain_xml.volume_element(volume, device, define_secret(connection, volume))
-    flags = 0
-    if present is None:
-        flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG
-    if running and domain_xml.disk_of(live, volume.volume_id) is None:
-        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-    if flags:
-        with errors('guest', server_id):
-            domain.attachDeviceFlags(domain_xml.text_of(element), flags)
-    return f'/dev/{device}'
+def network_disk(volume: VolumeSpec, target: str) -> NetworkDisk:
+    """The device of a volume. Raises Refused for what is not iSCSI."""
+    kind = volume.connection.get('driver_volume_type', 'iscsi')
+    if kind != 'iscsi':
+        raise Refused(f'Volume {volume.volume_id} is reached by {kind}, which this host cannot do.')
+    data = volume.connection.get('data', volume.connection)
+    address, _, port = str(data['target_portal']).rpartition(':')
+    return NetworkDisk(
+        volume.volume_id,
+        target,
+        address.strip('[]'),
+        int(port),
+        str(data['target_iqn']),
+        int(data['target_lun']),
+        str(data['auth_username']) if data.get('auth_username') else None,
+        volume.read_only or data.get('access_mode') == 'ro',
+    )
 
 
-def _device(volume: VolumeSpec, present: Any, used: set[str]) -> str:
-    if present is not None:
-        return str(present.find('target').get('dev'))
-    wanted = (volume.device or '').removeprefix('/dev/')
-    if wanted and wanted not in used:
-        return wanted
+def choose_target(wanted: str | None, used: set[str]) -> str:
+    """A device name such as `vdb`: the wanted one if it is free, else the first free one. Raises Refused when all are taken."""
+    name = (wanted or '').removeprefix('/dev/')
+    if name.startswith('vd') and name not in used:
+        return name
     free = next((f'vd{letter}' for letter in _LETTERS if f'vd{letter}' not in used), None)
     if free is None:
-        raise PileusError('The server has no free disk slot; detach a volume first.', code='no_slot')
+        raise Refused('The guest has as many disks as it can have; detach one first.')
     return free
-
-
-def detach(connection: Connection, server_id: str, volume_id: str, timeout: float) -> None:
-    """Unplug a volume and wait until the guest has let go. Raises Transient when it does not in time."""
-    domain = connection.find(server_id)
-    if domain is not None:
-        with errors('guest', server_id):
-            stored = domain_xml.disk_of(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), volume_id)
-            if stored is not None:
-                domain.detachDeviceFlags(domain_xml.text_of(stored), libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-        wait_unplugged(domain, server_id, lambda xml: domain_xml.disk_of(xml, volume_id), timeout, f'volume {volume_id}')
-    forget_secret(connection, volume_id)
-
-
-def wait_unplugged(domain: Any, server_id: str, find: Any, timeout: float, what: str) -> None:
-    """Ask the guest to let go of a device, again every few seconds, until it has. Raises Transient."""
-    end = monotonic() + timeout
-    ask_at = 0.0
-    while True:
-        with errors('guest', server_id):
-            element = find(domain.XMLDesc(0)) if domain.isActive() else None
-        if element is None:
-            return
-        if monotonic() > end:
-            raise Transient(f'The guest does not let go of {what}; unmount it there.')
-        if monotonic() >= ask_at:
-            ask_at = monotonic() + 5.0
-            # A request that is under way already is refused; the next look tells whether it worked.
-            with contextlib.suppress(PileusError, NotFound), errors('guest', server_id):
-                domain.detachDeviceFlags(domain_xml.text_of(element), libvirt.VIR_DOMAIN_AFFECT_LIVE)
-        sleep(0.1)

@@ -118,22 +118,23 @@ class Clerk(fixtures.Clerk):
     def note(self, ctx, number):
         print('got', number, flush=True)
         time.sleep(60)
-Broker(sys.argv[1]).serve(fixtures.Desk, Clerk(), host=sys.argv[4])
+Broker(sys.argv[1], redeliveries=int(sys.argv[5])).serve(fixtures.Desk, Clerk(), host=sys.argv[4])
 print('ready', flush=True)
 time.sleep(60)
 """
 
 
-def doomed(own, host):
+def doomed(own, host, redeliveries=5):
     """A process that takes a note and never finishes it."""
-    process = subprocess.Popen(
-        [sys.executable, '-c', KILLED, own.url, Desk.topic, os.pathsep.join(filter(None, sys.path)), host],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == 'ready\n'
-    return process
+    words = [own.url, Desk.topic, os.pathsep.join(filter(None, sys.path)), host, str(redeliveries)]
+    return subprocess.Popen([sys.executable, '-c', KILLED, *words], stdout=subprocess.PIPE, text=True)
+
+
+def await_line(process, wanted):
+    for line in process.stdout:
+        if line == wanted:
+            return
+    raise AssertionError(f'the process ended without saying {wanted!r}')
 
 
 def kill(process):
@@ -144,40 +145,33 @@ def kill(process):
 
 def test_a_message_in_the_hand_of_a_killed_process_is_delivered_again(own, broker, ctx, host):
     process = doomed(own, host)
+    await_line(process, 'ready\n')
     broker.client(Desk, host=host).note(ctx, number=7)
-    assert process.stdout.readline() == 'got 7\n'
+    await_line(process, 'got 7\n')
     kill(process)
     clerk = Clerk()
     broker.serve(Desk, clerk, host=host)
     eventually(lambda: clerk.notes == [7])
 
 
-def test_a_message_that_kills_its_readers_becomes_a_dead_letter(own, ctx, host):
-    broker = Broker(own.url, redeliveries=1)
-    try:
-        letters = broker.dead_letters()
-        letters.purge()
-        argument = f'Broker(sys.argv[1], redeliveries=1)'  # noqa: F541
-        global KILLED
-        original, KILLED = KILLED, KILLED.replace('Broker(sys.argv[1])', argument)
-        try:
-            for turn in range(2):
-                process = doomed(own, host)
-                if turn == 0:
-                    broker.client(Desk, host=host).note(ctx, number=13)
-                assert process.stdout.readline() == 'got 13\n'
-                kill(process)
-        finally:
-            KILLED = original
-        eventually(lambda: letters.count() == 1, 30)
-        (letter,) = letters.list()
-        assert (letter.reason, letter.method, letter.request_id) == ('delivery_limit', f'{Desk.topic}.note', 'req-own')
-        assert letter.queue == f'{Desk.topic}.{host}'
-        assert letters.count() == 1  # looking does not take it away
-        assert letters.purge() == 1
-        assert letters.count() == 0
-    finally:
-        broker.close(0.5)
+def test_a_message_that_kills_its_readers_becomes_a_dead_letter(own, broker, ctx, host):
+    letters = broker.dead_letters()
+    letters.purge()
+    process = doomed(own, host, redeliveries=1)
+    await_line(process, 'ready\n')
+    broker.client(Desk, host=host).note(ctx, number=13)
+    await_line(process, 'got 13\n')
+    kill(process)
+    process = doomed(own, host, redeliveries=1)
+    await_line(process, 'got 13\n')
+    kill(process)
+    eventually(lambda: letters.count() == 1, 30)
+    (letter,) = letters.list()
+    assert (letter.reason, letter.method, letter.request_id) == ('delivery_limit', f'{Desk.topic}.note', 'req-own')
+    assert letter.queue == f'{Desk.topic}.{host}'
+    assert letters.count() == 1  # looking does not take it away
+    assert letters.purge() == 1
+    assert letters.count() == 0
 
 
 def test_what_cannot_be_read_becomes_a_dead_letter(own, broker, ctx, host):

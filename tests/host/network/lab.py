@@ -12,6 +12,7 @@ import ctypes
 import os
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -97,6 +98,16 @@ def new_id() -> str:
 def mac() -> str:
     """A MAC address of a port."""
     return 'fa:16:3e:' + ':'.join(f'{b:02x}' for b in os.urandom(3))
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether something comes true in this time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 class LabHost:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from network.apply import names
+from network.apply import dnsmasq, names
 from network.apply.reconcile import Settings
+from network.apply.spoofing import link_local
 from network.desired.model import Address, Rule, Subnet
 from network.metadata_http import Request
 from network.metadata_proxy import MetadataProxy
-from tests.host.network.cloud import Cloud
-from tests.host.network.lab import LabHost, TapGuest
+from tests.host.network.cloud import OPEN, Cloud
+from tests.host.network.lab import LabHost, TapGuest, eventually
 
 
 def echo(place: tuple[str, str], address: str, request: Request) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -323,3 +324,44 @@ def test_guests_on_real_taps(lab: LabHost) -> None:
     guests[0].program.kill()
     guests[0].program.wait()
     assert lab.apply(cloud.state()).ports[ports[0].id] == 'ACTIVE'
+
+
+def test_guest_makes_its_own_ipv6_address_from_what_the_router_says(lab: LabHost) -> None:
+    cloud = Cloud()
+    one, two = cloud.network(1), cloud.network(2)
+    subnets = {}
+    for number, network in enumerate((one, two), 1):
+        values = {'version': 6, 'gateway_ip': f'fd00:{number}::1', 'ipv6_ra_mode': 'slaac', 'ipv6_address_mode': 'slaac'}
+        subnets[network] = Subnet(f'{number}' * 36, f'fd00:{number}::/64', **values)
+        cloud.change_network(network, subnets=(*cloud.networks[network].subnets, subnets[network]))
+    rules = (*OPEN, Rule('ingress', version=6))
+    ports = []
+    for network in (one, two):
+        port = cloud.port(network, 11, rules)
+        own = link_local(port.mac_address).replace('fe80::', subnets[network].cidr.removesuffix('/64'))
+        ports.append(cloud.change_port(port, addresses=(*port.addresses, Address(own, 64, subnets[network].id))))
+    router = cloud.router(one, two)
+    interfaces = cloud.routers[router].interfaces
+    cloud.change_router(
+        router,
+        interfaces=tuple(
+            dataclasses.replace(
+                port, addresses=(*port.addresses, Address(subnets[port.network_id].gateway_ip or '', 64, subnets[port.network_id].id))
+            )
+            for port in interfaces
+        ),
+    )
+    guests = [lab.guest(port) for port in ports]
+    for guest in guests:
+        guest.sh(
+            'busybox sysctl -w net.ipv6.conf.eth0.accept_ra=2 net.ipv6.conf.eth0.router_solicitation_interval=1 net.ipv6.conf.eth0.router_solicitations=8'
+        )
+    outcome = lab.apply(cloud.state())
+    assert outcome.problems == []
+    for guest, port in zip(guests, ports, strict=True):
+        assert eventually(lambda g=guest, p=port: f'{p.addresses[1].ip}/64' in g.sh('ip -6 addr show dev eth0 -tentative'))
+    assert guests[0].ping(ports[1].addresses[1].ip, count=5)
+    assert lab.apply(cloud.state()).changes == []
+    cloud.change_router(router, interfaces=interfaces)
+    lab.apply(cloud.state())
+    assert dnsmasq.find(lab.host, router, dnsmasq.ADVERTISER) is None

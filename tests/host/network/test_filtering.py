@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import shutil
 
 import pytest
 
-from network.apply import names
+from network.apply import firewall, names, routers, tables
 from network.desired.model import AddressSet, Port, Rule
 from tests.host.network.cloud import EGRESS, OPEN, PING, SSH, Cloud
 from tests.host.network.lab import LabGuest, LabHost, new_id
@@ -235,3 +237,36 @@ def test_many_ports_load_at_once(lab: LabHost) -> None:
     del cloud.ports[gone]
     outcome = lab.apply(dataclasses.replace(cloud.state()), full=False)
     assert gone not in outcome.ports and f'deleted device {names.tap(gone)}' in ' '.join(outcome.changes)
+
+
+@pytest.mark.parametrize('backend', ['nft', 'legacy'])
+def test_rules_are_written_as_the_save_commands_print_them(lab: LabHost, backend: str) -> None:
+    if not shutil.which(f'iptables-{backend}-restore'):
+        pytest.skip(f'iptables of this machine has no {backend} backend')
+    cloud = Cloud()
+    network, outside = cloud.network(1), cloud.external()
+    ported = ('tcp', 'udp', 'sctp', 'dccp', 'udplite')
+    others = ('icmp', '112', '47', 'igmp', 'ah', 'esp', '4', '41', '43', '2', '89', '113', '46', '8')
+    rules = []
+    for direction, (version, remotes) in itertools.product(
+        ('ingress', 'egress'), ((4, ('10.1.0.0/16', '10.1.1.1/32')), (6, ('fd00::/8', 'fd00::1/128')))
+    ):
+        for remote in (None, *remotes):
+            rules += [
+                Rule(direction, version, name, low, high, remote) for name in ported for low, high in ((None, None), (22, 22), (1, 65535))
+            ]
+            rules += [Rule(direction, version, name, remote=remote) for name in others]
+            rules.append(Rule(direction, version, 'icmp', 8, 0, remote))
+    port = cloud.port(network, 5, tuple(rules))
+    cloud.floating(cloud.router(network, external=outside), '172.24.4.9', port)
+    state = cloud.state()
+    inside = routers.interior(state.routers[0], {n.id: n for n in state.networks}, print).rules['iptables']
+    gateways = [firewall.HostGateway(outside, ('172.24.4.0/24',))]
+    for family, wanted in (
+        ('iptables', firewall.ruleset(4, state.ports, {network: 5}, gateways)),
+        ('iptables', inside),
+        ('ip6tables', firewall.ruleset(6, state.ports, {network: 5}, gateways)),
+    ):
+        text = tables.plan(wanted, tables.parse(lab.sh(f'{family}-{backend}-save')))
+        lab.sh(f'{family}-{backend}-restore -w 10 -n', stdin=text)
+        assert tables.plan(wanted, tables.parse(lab.sh(f'{family}-{backend}-save'))) == ''

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from network.apply import bridges, dhcp_files, dnsmasq, links, names, routers, vlan, vxlan
+from network.apply import advertiser, bridges, dhcp_files, leases, links, names, routers, vlan, vxlan
 from network.apply.bridges import End, Surroundings
 from network.apply.dhcp_files import DhcpOptions
 from network.apply.links import Link, Wanted
@@ -217,8 +217,8 @@ def test_extra_options_of_a_port() -> None:
 
 def test_lease_file_and_release() -> None:
     text = '1700000000 fa:16:3e:00:00:01 10.0.0.5 host 01:fa:16:3e:00:00:01\nduid 00:01\n1700000000 1 fd00::5 host 00:02\n1 fa:16:3e:00:00:02 10.0.0.6 * *\n'
-    assert dnsmasq.parse_leases(text) == [('fa:16:3e:00:00:01', '10.0.0.5', '01:fa:16:3e:00:00:01'), ('fa:16:3e:00:00:02', '10.0.0.6', '*')]
-    packet = dnsmasq.release_packet('fa:16:3e:00:00:01', '10.0.0.5', '10.0.0.2', '01:fa')
+    assert leases.parse(text) == [('fa:16:3e:00:00:01', '10.0.0.5', '01:fa:16:3e:00:00:01'), ('fa:16:3e:00:00:02', '10.0.0.6', '*')]
+    packet = leases.release_packet('fa:16:3e:00:00:01', '10.0.0.5', '10.0.0.2', '01:fa')
     assert len(packet) == 300 and packet[12:16] == bytes([10, 0, 0, 5]) and packet[28:34] == bytes.fromhex('fa163e000001')
     assert packet[236:243] == b'\x63\x82\x53\x63\x35\x01\x07' and b'\x3d\x02\x01\xfa' in packet
 
@@ -228,3 +228,18 @@ def test_state_travels_as_json() -> None:
     assert from_message(json.loads(json.dumps(to_message(state)))) == state
     newer = {**to_message(state), 'unknown': 1}
     assert from_message(newer) == state
+
+
+def test_advertiser_only_where_there_is_something_to_advertise() -> None:
+    made = router()
+    assert advertiser.configuration(made, {NET: PRIVATE, OUT: OUTSIDE}, Path('/x'), DhcpOptions()) is None
+    six = Subnet('6' * 36, 'fd00:1::/64', 6, 'fd00:1::1', ipv6_ra_mode='slaac', dns_nameservers=('fd00::53',))
+    port = dataclasses.replace(made.interfaces[0], addresses=(*made.interfaces[0].addresses, Address('fd00:1::1', 64, six.id)))
+    made = dataclasses.replace(made, interfaces=(port,))
+    network = dataclasses.replace(PRIVATE, subnets=(*PRIVATE.subnets, six))
+    text = advertiser.configuration(made, {NET: network, OUT: OUTSIDE}, Path('/x'), DhcpOptions())
+    assert text is not None
+    assert f'dhcp-range=set:subnet-{six.id},fd00:1::,ra-only,64\n' in text and f'interface={names.router_end(port.port_id)}\n' in text
+    assert f'dhcp-option=tag:subnet-{six.id},option6:dns-server,[fd00::53]\n' in text
+    off = dataclasses.replace(made, admin_state_up=False)
+    assert advertiser.configuration(off, {NET: network, OUT: OUTSIDE}, Path('/x'), DhcpOptions()) is None
