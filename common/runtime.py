@@ -96,7 +96,7 @@ class Runtime:
         check_names()
         self.settings = settings
         self.embedded = embedded
-        self._sockets = dict(sockets or {})
+        self.sockets = dict(sockets or {})
         self.options = settings.get(ServiceOptions)
         self.endpoints = settings.get(EndpointOptions)
         self.metrics = Metrics()
@@ -203,14 +203,22 @@ class Runtime:
         settings.check()
 
     @staticmethod
-    def preload(services: Iterable[str]) -> None:
-        """Import what these services will need, before a fork that lets processes share it."""
+    def preload() -> None:
+        """Import what every service needs while running, before a fork that lets processes share it."""
         for name in ('common.messaging', 'common.db', 'common.rest', 'common.service.wsgi', 'common.tokens', 'common.api', 'paste.deploy'):
             importlib.import_module(name)
         for name in ('requests', 'keystoneauth1.session'):
             importlib.import_module(name)
-        for name in services:
-            importlib.import_module(f'{name}.app')
+
+    def warm(self) -> None:
+        """Make the applications of the services built here, before a fork that lets processes share them."""
+        from common.db import configure_mappers
+
+        configure_mappers()
+        for parts in self.parts.values():
+            for api in parts.apis:
+                made = api.application()
+                api.application = lambda made=made: made
 
     def prepare(self) -> None:
         """Bring the databases of the services built here up to date."""
@@ -281,7 +289,7 @@ class Runtime:
         self._pipelines[getattr(self.endpoints, api.name).rstrip('/')] = pipeline
         server = HttpServer(
             pipeline, self.options.bind, self._port(api.name, api.port), threads=self.options.threads, shared_port=shared_port,
-            listener=self._sockets.get(api.name),
+            listener=self.sockets.get(api.name),
         )  # fmt: skip
         server.start()
         self._servers.append(server)

@@ -34,7 +34,7 @@ def make_drivers(options: ComputeOptions, host: str, state: pathlib.Path) -> dic
             vcpus=options.simulated_vcpus,
             memory_mib=options.simulated_memory_mib,
             disk_gib=options.simulated_disk_gib,
-            state=directory / f'{name}.sqlite' if directory else None,
+            state=directory / name if directory else None,
         )
         for name in names
     }

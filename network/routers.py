@@ -23,6 +23,7 @@ NOUN = 'router'
 SHOW = 'network:routers:show'
 UPDATE = 'network:routers:update'
 DELETE = 'network:routers:delete'
+SET_GATEWAY_DETAILS = 'network:routers:set_gateway_details'
 _PLAIN = ('name', 'description', 'admin_state_up')
 
 
@@ -132,7 +133,10 @@ def _gateway(work: Work, router: Any, info: dict[str, Any]) -> dict[str, Any]:
             raise InvalidInput('external_gateway_info needs network_id.', code='invalid_value', field='external_gateway_info')
         return _without_gateway(work, router)
     snat = info.get('enable_snat')
-    if router.external_network_id != network_id:
+    same = router.external_network_id == network_id
+    if info.get('external_fixed_ips') is not None or (snat is not None and snat != (router.enable_snat if same else True)):
+        work.authorize(SET_GATEWAY_DETAILS)
+    if not same:
         changes = _without_gateway(work, router) if router.external_network_id else {}
         changes |= _new_gateway(work, router, network_id, info.get('external_fixed_ips'))
         return {**changes, 'enable_snat': True if snat is None else snat}

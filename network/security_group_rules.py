@@ -23,6 +23,7 @@ GROUP_SHOW = 'network:security_groups:show'
 IPV4, IPV6 = 'IPv4', 'IPv6'
 _PORTS = {6, 17, 33, 132, 136}
 _ICMP = {1, 58}
+_LAST_PORT = 65535
 _ONLY_IPV6 = {'icmpv6', 'ipv6-icmp', 'ipv6-encap', 'ipv6-frag', 'ipv6-nonxt', 'ipv6-opts', 'ipv6-route'}
 
 
@@ -50,7 +51,7 @@ def create(work: Work, body: dict[str, Any]) -> Any:
     """A new rule. Raises NotFound (group), InvalidInput, Conflict where the group has it already, OverQuota."""
     group = work.seen(rows.get(work.session, GROUPS, body['security_group_id']), 'security group', body['security_group_id'], GROUP_SHOW)
     work.authorize('network:security_group_rules:create', group)
-    project_id = body.get('project_id') or body.get('tenant_id') or group.project_id
+    project_id = work.project_of(body) if body.get('project_id') or body.get('tenant_id') else group.project_id
     said = _said(body)
     remote = said['remote_group_id']
     if remote and remote != group.id:
@@ -166,7 +167,7 @@ def _check_ports(said: dict[str, Any]) -> None:
     if number in _ICMP:
         _check_icmp(low, high)
     elif number in _PORTS:
-        if low is None or high is None or low > high or low < 1:
+        if low is None or high is None or not 1 <= low <= high <= _LAST_PORT:
             message = (
                 f'Invalid port range {low}-{high}: both ports must be given, from 1 to 65535, and the first may not be above the last.'
             )

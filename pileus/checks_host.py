@@ -15,10 +15,6 @@ from pileus.doctor import WARNING, Check, Finding, Site, Skip
 _ENOUGH_BYTES = 2 << 30
 _ENOUGH_FILES = 10_000
 _EARLIEST = 1_735_689_600  # 2025-01-01: a clock before this was never set
-_COMMANDS = {
-    'ip': 'iproute2', 'bridge': 'iproute2', 'iptables-restore': 'iptables', 'iptables-save': 'iptables', 'ipset': 'ipset',
-    'ebtables': 'ebtables', 'conntrack': 'conntrack', 'dnsmasq': 'dnsmasq-base', 'sysctl': 'procps', 'arping': 'iputils-arping',
-}  # fmt: skip
 _GUEST_COMMANDS = {'qemu-img': 'qemu-utils', 'genisoimage': 'genisoimage'}
 _SECRETS = ('run/admin-password', 'run/demo-password', 'run/service-password', 'openrc', 'clouds.yaml', 'pileus.conf')
 
@@ -83,25 +79,22 @@ def _need_hypervisor(site: Site) -> None:
 
 
 def commands(site: Site) -> Iterator[Finding]:
-    """Programs that the network agent and the hypervisor driver call."""
+    """Programs that the hypervisor driver calls."""
     _need_hypervisor(site)
-    wanted = dict(_GUEST_COMMANDS)
-    if site.option('network.conf', 'NetworkOptions').driver != 'simulated':
-        wanted |= _COMMANDS
-    for command, package in wanted.items():
+    for command, package in _GUEST_COMMANDS.items():
         if find(command) is None:
             yield Finding(f'The command {command} is not installed.', f'apt-get install {package}')
 
 
-def kernel(site: Site) -> Iterator[Finding]:
-    """What the kernel must do to carry networks."""
-    _need_hypervisor(site)
+def network_host(site: Site) -> Iterator[Finding]:
+    """What the network agent needs of this host."""
     if site.option('network.conf', 'NetworkOptions').driver == 'simulated':
         raise Skip('networks are simulated')
-    if not pathlib.Path('/proc/sys/net/bridge').exists():
-        yield Finding('Bridged packets do not pass the firewall: br_netfilter is not loaded.', 'modprobe br_netfilter', WARNING)
-    if not pathlib.Path('/dev/net/tun').exists():
-        yield Finding('/dev/net/tun is missing, guests cannot have interfaces.', 'modprobe tun')
+    from network.apply.requirements import check
+
+    for text in check():
+        what, _, remedy = text.partition(' Type: ')
+        yield Finding(what, remedy or 'See docs/installing.md')
 
 
 def hypervisor(site: Site) -> Iterator[Finding]:
@@ -133,7 +126,7 @@ CHECKS: dict[str, Check] = {
     'clock': clock,
     'memory': memory,
     'commands': commands,
-    'kernel': kernel,
+    'network host': network_host,
     'hypervisor': hypervisor,
     'volume storage': volumes,
 }

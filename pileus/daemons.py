@@ -159,10 +159,10 @@ def hypervisor(daemons: Daemons) -> list[Daemon]:
     """virtlogd and libvirtd, unless somebody else runs a libvirtd already."""
     if _socket_answers('/run/libvirt/libvirt-sock') and not daemons.running('libvirtd'):
         return []
-    from compute.virt.libvirt import capabilities
+    from pileus import kvm
 
     run = daemons.state / 'run'
-    without = [] if capabilities.virt_type(daemons.state) == 'kvm' else [sys.executable, '-m', 'pileus.without_kvm']
+    without = [] if kvm.virt_type(daemons.state) == 'kvm' else [sys.executable, '-m', 'pileus.without_kvm']
     log_pid, virt_pid = run / 'virtlogd.pid', run / 'libvirtd.pid'
     return [
         Daemon(

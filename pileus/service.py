@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING
 from common.service import concurrency
 
 if TYPE_CHECKING:
+    import socket
+
     from common.config import ServiceOptions, Settings
+    from common.runtime import Runtime
 
 PARTS = {
     'identity': ('api',),
@@ -130,11 +133,9 @@ def _run_here(settings: Settings, options: ServiceOptions, given: argparse.Names
     return 0
 
 
-def _prepare(runtime: object) -> None:
-    from common.runtime import Runtime
+def _prepare(runtime: Runtime) -> None:
     from pileus import cloud
 
-    assert isinstance(runtime, Runtime)
     runtime.prepare()
     if 'identity' in runtime.parts:
         cloud.bootstrap(runtime)
@@ -149,40 +150,43 @@ def _run_supervised(
 
     _logs(options, given, 'supervisor')()
     Runtime.check(settings)
-    Runtime.preload([service for service, _ in targets])
+    Runtime.preload()
+    services = list(dict.fromkeys(service for service, _ in targets))
     if given.prepare:
-        _in_a_child(lambda: _prepare_all(settings, [service for service, _ in targets]))
-    runtime = Runtime(settings, embedded=False)
+        _in_a_child(lambda: _prepare_all(settings, services))
+    # Services are made before the fork too: their processes share rules, validators and mappings.
+    runtimes = {service: Runtime(settings, embedded=False) for service in services}
+    for service, runtime in runtimes.items():
+        runtime.build([service])
+        runtime.warm()
     children = []
     for service, parts in targets:
-        sockets = runtime.listen(service) if 'api' in parts else {}
+        sockets = runtimes[service].listen(service) if 'api' in parts else {}
         for number in range(processes if parts == ('api',) else 1):
             name = f'{service}-{parts[0]}' + (f'-{number}' if number else '')
-            children.append(process.Child(name, _life(settings, options, given, service, parts, sockets)))
+            children.append(process.Child(name, _life(runtimes[service], given, service, parts, sockets)))
     book = pathlib.Path(options.state_dir) / 'run' / 'processes.json'
     book.parent.mkdir(parents=True, exist_ok=True)
     return process.Supervisor(children, book, options.drain + 10.0).run(lambda: process.tell_ready(given.ready_fd))
 
 
 def _life(
-    settings: Settings, options: ServiceOptions, given: argparse.Namespace, service: str, parts: tuple[str, ...], sockets: dict[str, object]
+    runtime: Runtime, given: argparse.Namespace, service: str, parts: tuple[str, ...], sockets: dict[str, socket.socket]
 ) -> Callable[[Callable[[], None]], None]:
     """What a child does."""
 
     def run(ready: Callable[[], None]) -> None:
-        from common.runtime import Runtime
         from common.service import process
 
-        setup = _logs(options, given, f'{service}-{parts[0]}')
+        setup = _logs(runtime.options, given, f'{service}-{parts[0]}')
         setup()
-        runtime = Runtime(settings, embedded=False, sockets=sockets)
+        runtime.sockets.update(sockets)
         try:
-            runtime.build([service])
             runtime.start([(service, part) for part in parts])
             ready()
             process.wait_for_end(lambda: (setup(), runtime.reload()))  # type: ignore[func-returns-value]
         finally:
-            runtime.stop(options.drain)
+            runtime.stop(runtime.options.drain)
 
     return run
 
@@ -192,7 +196,7 @@ def _prepare_all(settings: Settings, services: list[str]) -> None:
 
     runtime = Runtime(settings, embedded=True)
     try:
-        runtime.build(dict.fromkeys(services))
+        runtime.build(services)
         _prepare(runtime)
     finally:
         runtime.stop(1.0)

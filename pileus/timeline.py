@@ -64,10 +64,10 @@ def resolve(apis: Apis, what: str) -> str:
 
     if re.match(r'[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z|[0-9a-f]{32}\Z', what) or 'compute' not in apis.services:
         return what
-    query = f'/servers?name=^{quote(re.escape(what))}$'
+    query = f'/servers?name={quote(re.escape(what))}'
     for extra in ('&all_tenants=1', ''):
         try:
-            servers = apis.get('compute', query + extra)['servers']
+            servers = [server for server in apis.get('compute', query + extra)['servers'] if server['name'] == what]
         except PileusError:
             continue
         if len(servers) > 1:
@@ -121,5 +121,6 @@ def words(event: dict[str, Any]) -> str:
     step = event.get('step') or ''
     undo = 'undo ' if event.get('direction') == 'undo' else ''
     text = f'{event["kind"]} {undo}{step} {event["event"]}'.replace('  ', ' ')
-    details = ' '.join(filter(None, [event.get('message'), f'({event["admin_detail"]})' if event.get('admin_detail') else '']))
+    detail = (event.get('admin_detail') or '').strip().rpartition('\n')[2].strip()  # of a traceback, what it ends with
+    details = ' '.join(filter(None, [event.get('message'), f'({detail})' if detail else '']))
     return f'{text}: {details}' if details else text

@@ -45,6 +45,7 @@ class HttpTransport:
         from requests.adapters import HTTPAdapter
 
         pool = requests.Session()
+        pool.trust_env = False  # no proxies between services, and no look for them at every request
         for prefix in ('http://', 'https://'):
             pool.mount(prefix, HTTPAdapter(pool_connections=16, pool_maxsize=32))
         self._session = session.Session(session=pool, user_agent='pileus')

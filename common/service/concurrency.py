@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, TypeVar
 
 T = TypeVar('T')
@@ -48,6 +49,19 @@ def stacks() -> str:
 
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     parts = []
-    for ident, frame in sys._current_frames().items():
-        parts.append(f'--- thread {names.get(ident, "?")} ({ident})\n' + ''.join(traceback.format_stack(frame)))
+    for ident, frame in [*sys._current_frames().items(), *_green_frames()]:
+        name = names.get(ident) or ('MainThread' if _state['green'] else '?')
+        parts.append(f'--- thread {name} ({ident})\n' + ''.join(traceback.format_stack(frame)))
     return '\n'.join(parts)
+
+
+def _green_frames() -> list[tuple[int, FrameType]]:
+    """(ident, frame) of green threads that wait."""
+    if not _state['green']:
+        return []
+    import gc
+
+    import greenlet
+
+    waiting = [one for one in gc.get_objects() if isinstance(one, greenlet.greenlet)]
+    return [(id(one), one.gr_frame) for one in waiting if one.gr_frame is not None]

@@ -117,6 +117,9 @@ class Supervisor:
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Until told to end. Must be called while the process has one thread. Returns the exit status."""
+        others = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
+        if others:
+            LOG.error('threads would be lost in the children: %s', ', '.join(others))
         gc.collect()
         gc.freeze()  # what is imported is not looked at by collections in the children, and so stays shared
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)

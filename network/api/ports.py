@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from common import clock
 from common.api import (  # fmt: skip
     CREATE_ONLY,
     DELETE,
@@ -31,7 +32,7 @@ from common.api import (  # fmt: skip
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import bindings, ports
 from network.api.crud import Crud
-from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
+from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, tags_of
 from network.work import Work
 
 SEE_BINDING = 'network:ports:see_binding'
@@ -59,9 +60,15 @@ def _view(port: ports.Port, full: bool) -> dict[str, Any]:
     """`full`: with where the port is bound."""
     row = port.row
     shown = {
-        **standard(row),
+        'id': row.id,
         'name': row.name,
+        'description': row.description,
+        'project_id': row.project_id,
+        'tenant_id': row.project_id,
         'tags': tags_of(row),
+        'revision_number': row.revision_number,
+        'created_at': clock.iso(row.created_at),
+        'updated_at': clock.iso(row.updated_at),
         'network_id': row.network_id,
         'mac_address': row.mac_address,
         'admin_state_up': row.admin_state_up,

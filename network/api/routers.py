@@ -12,7 +12,6 @@ from network.api.crud import Crud
 from network.api.standard import NAME, STANDARD, STANDARD_FILTERS, STANDARD_SORT, TAG_FILTERS, TAGS, standard, tags_of
 from network.work import Work
 
-SET_GATEWAY_DETAILS = 'network:routers:set_gateway_details'
 RULES = [
     Rule('network:routers:list', READER, 'List routers'),
     Rule(routers.SHOW, READER, 'Show a router'),
@@ -21,7 +20,7 @@ RULES = [
     Rule(routers.DELETE, MEMBER, 'Delete a router'),
     Rule(router_interfaces.ADD, MEMBER, 'Connect a router with a subnet'),
     Rule(router_interfaces.REMOVE, MEMBER, 'Disconnect a router from a subnet'),
-    Rule(SET_GATEWAY_DETAILS, ADMIN, 'Choose the addresses of a gateway, and whether it hides those behind it'),
+    Rule(routers.SET_GATEWAY_DETAILS, ADMIN, 'Choose the addresses of a gateway, and whether it hides those behind it'),
 ]
 _FIXED = Obj({'ip_address': Ip | None, 'subnet_id': Uuid | None})
 _GATEWAY = Obj({'network_id': Uuid | None, 'enable_snat': Bool, 'external_fixed_ips': List(_FIXED, max=20)})

@@ -47,7 +47,7 @@ def of_ports(session: Session, ports: Iterable[str]) -> dict[str, list[tuple[str
     found: dict[str, list[tuple[str, str]]] = {}
     for part in chunks(ports):
         query = sa.select(_A.port_id, _A.subnet_id, _A.ip_address).where(_A.port_id.in_(part)).order_by(_A.port_id, _A.position)
-        for port_id, subnet_id, address in session.execute(query):
+        for port_id, subnet_id, address in session.execute(query).all():
             found.setdefault(port_id, []).append((subnet_id, address))
     return found
 

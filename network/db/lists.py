@@ -68,7 +68,7 @@ def page(session: Session, query: Any, columns: Mapping[str, Any], table: Any, w
 
     if visible is not None:
         query = query.where(visible)
-    found = list(session.execute(paging.apply(query, wanted, columns, lookup)))
+    found = list(session.execute(paging.apply(query, wanted, columns, lookup)).all())
     if wanted.reverse:
         found.reverse()
     return found

@@ -59,7 +59,7 @@ def groups_of(session: Session, ports: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for part in chunks(ports):
         query = sa.select(_M.port_id, _M.security_group_id).where(_M.port_id.in_(part)).order_by(_M.port_id, _M.security_group_id)
-        for port_id, group_id in session.execute(query):
+        for port_id, group_id in session.execute(query).all():
             found.setdefault(port_id, []).append(group_id)
     return found
 

@@ -13,7 +13,9 @@ from tools.guest_image.packages import BuildError, run
 FILES = pathlib.Path(__file__).with_name('files')
 # In the order in which they are inserted; what the kernel has built in is left out. The first are needed to reach the disk.
 EARLY_MODULES = ('virtio_ring', 'virtio', 'virtio_pci_legacy_dev', 'virtio_pci_modern_dev', 'virtio_pci', 'virtio_blk', 'ext4')
-LATE_MODULES = ('virtio_net', 'virtio_rng', 'virtio_balloon', 'isofs', 'nls_cp437', 'nls_iso8859-1', 'nls_ascii', 'vfat', 'button', 'evdev')
+LATE_MODULES = (
+    'virtio_net', 'virtio_rng', 'virtio_balloon', 'virtio_scsi', 'sr_mod', 'sd_mod', 'isofs', 'nls_cp437', 'nls_iso8859-1', 'nls_ascii', 'vfat', 'button', 'evdev',
+)  # fmt: skip
 _PROGRAMS = {
     'usr/sbin/dropbear': 'usr/sbin/dropbear', 'usr/bin/dropbearkey': 'usr/bin/dropbearkey', 'sbin/resize2fs': 'sbin/resize2fs',
     'sbin/mke2fs': 'sbin/mkfs.ext4', 'usr/bin/setpriv': 'usr/lib/pileus/setpriv', 'bin/lsblk': 'bin/lsblk', 'sbin/blkid': 'sbin/blkid',

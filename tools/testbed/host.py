@@ -79,9 +79,10 @@ class Host:
         self.folder.chmod(0o755)
         for place in _PRIVATE:
             private = self.folder / 'private' / place
-            if place == 'etc/libvirt' and pathlib.Path('/etc/libvirt').is_dir() and not private.exists():
-                shutil.copytree('/etc/libvirt', private)
             private.mkdir(parents=True, exist_ok=True)
+        for path in pathlib.Path('/etc/libvirt').glob('*.conf'):  # not the guests that are defined there
+            shutil.copy(path, self.folder / 'private/etc/libvirt' / path.name)
+        self._share_what_is_known_of_qemu()
         (self.folder / 'ready').unlink(missing_ok=True)
         if not pathlib.Path(f'/run/netns/{self.netns}').exists():
             run('ip', 'netns', 'add', self.netns)
@@ -96,6 +97,12 @@ class Host:
                 raise TestbedError(f'host {self.name} could not be made: {words.strip()}')
             sleep(0.02)
         self._note('holder', holder.pid)
+
+    def _share_what_is_known_of_qemu(self) -> None:
+        """Asking QEMU what it can do takes libvirtd many seconds; the machine's own libvirtd may have asked already."""
+        known = pathlib.Path('/var/cache/libvirt/qemu/capabilities')
+        with contextlib.suppress(FileNotFoundError, shutil.Error):  # libvirtd may be writing there just now
+            shutil.copytree(known, self.folder / 'private/var/cache/libvirt/qemu/capabilities', dirs_exist_ok=True)
 
     @property
     def libvirt_uri(self) -> str:

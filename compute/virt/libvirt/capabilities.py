@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import pwd
@@ -16,25 +17,38 @@ from compute.virt.libvirt.connection import Hypervisor
 
 _COMMANDS = {'qemu-img': 'qemu-utils', 'genisoimage': 'genisoimage', 'qemu-system-x86_64': 'qemu-system-x86'}
 _ISCSI = ('/usr/lib/x86_64-linux-gnu/qemu/block-iscsi.so', '/usr/lib64/qemu-kvm/block-iscsi.so', '/usr/lib/qemu/block-iscsi.so')
+_DOING = 'tell what the host has'
 _USERS = ('libvirt-qemu', 'qemu')
 
 
-def inventory(hypervisor: Hypervisor, folder: pathlib.Path) -> Inventory:
+@dataclasses.dataclass(frozen=True, slots=True)
+class About:
+    """The parts of the inventory that take long to find out; these values stand for "not yet known"."""
+
+    version: int = 0
+    processor: dict[str, Any] = dataclasses.field(default_factory=lambda: {'arch': os.uname().machine})
+
+
+def inventory(hypervisor: Hypervisor, folder: pathlib.Path, about: About) -> Inventory:
     """The host's processors, memory, and the disk that holds `folder`."""
-    connection = hypervisor.connection()
-    doing = 'tell what the host has'
-    facts = hypervisor.call(connection.getInfo, doing=doing)
-    version = hypervisor.call(connection.getVersion, doing=doing)
+    facts = hypervisor.call(hypervisor.connection().getInfo, doing=_DOING)
     room = shutil.disk_usage(folder)
     return Inventory(
         vcpus=int(facts[2]),
         memory_mib=int(facts[1]),
         disk_gib=room.total >> 30,
         hypervisor_type='QEMU',
-        hypervisor_version=int(version),
-        cpu_info=_processor(hypervisor.call(connection.getCapabilities, doing=doing)),
+        hypervisor_version=about.version,
+        cpu_info=about.processor,
         free_disk_gib=round(room.free / 2**30, 1),
     )
+
+
+def ask(hypervisor: Hypervisor) -> About:
+    """What libvirtd knows of QEMU and the processor. The first time on a host it asks QEMU, which takes some ten seconds."""
+    connection = hypervisor.connection()
+    version = hypervisor.call(connection.getVersion, doing=_DOING)
+    return About(int(version), _processor(hypervisor.call(connection.getCapabilities, doing=_DOING)))
 
 
 def _processor(capabilities: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import libvirt
 
 from common.clock import monotonic, sleep
-from common.errors import Conflict, NotFound, Refused, Transient
+from common.errors import Conflict, NotFound, PileusError, Refused
 from compute.virt import base
 from compute.virt.base import Driver, InterfaceSpec, Inventory, LifecycleEvent, Problem, ServerSpec, VolumeSpec
 from compute.virt.libvirt import capabilities, console, domain_xml, states
@@ -46,6 +46,7 @@ class LibvirtDriver(Driver):
         self.disks = DiskStore(state / 'instances')
         self.images = ImageCache(state / 'image-cache')
         self._virt_type = virt_type
+        self._about = capabilities.About()
         self._kvm = KvmProof(self.hypervisor, self.disks.top)
         self._book = VolumeBook(self.disks)
         self._secrets = Secrets(self.hypervisor)
@@ -67,13 +68,15 @@ class LibvirtDriver(Driver):
                 on_event(server_id, self.power_state(server_id))
 
         self.hypervisor.start(changed)
-        threading.Thread(target=self._prove, name='kvm-proof', daemon=True).start()
+        threading.Thread(target=self._get_to_know, name='libvirt-host', daemon=True).start()
 
-    def _prove(self) -> None:
+    def _get_to_know(self) -> None:
+        """What takes long is found out before the first guest wants it."""
         try:
+            self._about = capabilities.ask(self.hypervisor)
             self.virt_type()
-        except Transient as error:
-            LOG.info('KVM is tried when the first guest starts: %s', error.admin_detail or error.message)
+        except PileusError as error:
+            LOG.info('the host is looked at when the first guest starts: %s', error.admin_detail or error.message)
 
     def stop(self) -> None:
         self.hypervisor.stop()
@@ -83,7 +86,7 @@ class LibvirtDriver(Driver):
 
     def inventory(self) -> Inventory:
         self.disks.prepare()
-        return capabilities.inventory(self.hypervisor, self.disks.top)
+        return capabilities.inventory(self.hypervisor, self.disks.top, self._about)
 
     def virt_type(self) -> str:
         """`kvm` or `qemu`. The first call may take some seconds."""

@@ -14,6 +14,7 @@ from keystoneauth1.identity import v3
 
 from common.config import Settings
 from common.context import Context
+from common.db import Database
 from common.runtime import Runtime
 from identity.bootstrap import BootstrapPlan, ServicePlan, UserPlan, bootstrap
 from network.rpc import NetworkControl
@@ -36,7 +37,12 @@ class Client:
     def __init__(self, cloud, user, project):
         self.cloud, self.user = cloud, user
         auth = v3.Password(
-            f'{cloud.identity_url}/v3', username=user, password=USERS[user], user_domain_name='Default', project_name=project, project_domain_name='Default'
+            f'{cloud.identity_url}/v3',
+            username=user,
+            password=USERS[user],
+            user_domain_name='Default',
+            project_name=project,
+            project_domain_name='Default',
         )
         self.session = ks_session.Session(auth)
         self.token = self.session.get_token()
@@ -121,7 +127,7 @@ class FakeAgent:
         self.report(**dict.fromkeys(ports, 'ACTIVE'))
 
 
-def start(tmp_path, driver='simulated', **overrides):
+def start(tmp_path, driver='simulated', database_url=None, **overrides):
     identity_url, url = f'http://127.0.0.1:{free_port()}', f'http://127.0.0.1:{free_port()}'
     settings = Settings.load(
         overrides={
@@ -134,6 +140,9 @@ def start(tmp_path, driver='simulated', **overrides):
         }
     )
     runtime = Runtime(settings)
+    if database_url is not None:
+        # Identity stays on SQLite: it is not what is tested here.
+        runtime._databases['network'] = Database(database_url)
     runtime.build(['identity', 'network'])
     runtime.prepare()
     plan = BootstrapPlan(
@@ -159,19 +168,18 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope='module')
 def cloud(request, servers, tmp_path_factory):  # noqa: F811
-    kind, overrides, admin = request.param, {}, None
+    kind, url, admin = request.param, None, None
     if kind != 'sqlite':
         if reason := private.missing(kind):
             pytest.skip(reason)
         admin = servers(kind)
-        # Identity stays on SQLite: it is not what is tested here.
-        overrides['database'] = {'url_template': private.fresh_database(admin)}
-    overrides['network'] = getattr(request.module, 'OPTIONS', {})
-    found = start(tmp_path_factory.mktemp('network'), getattr(request.module, 'DRIVER', 'simulated'), **overrides)
+        url = private.fresh_database(admin)
+    driver, options = getattr(request.module, 'DRIVER', 'simulated'), getattr(request.module, 'OPTIONS', {})
+    found = start(tmp_path_factory.mktemp('network'), driver, url, network=options)
     yield found
     found.runtime.stop(1.0)
     if admin is not None:
-        private.drop_database(admin, overrides['database']['url_template'])
+        private.drop_database(admin, url)
 
 
 @pytest.fixture(scope='module')

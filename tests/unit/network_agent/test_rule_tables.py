@@ -135,7 +135,7 @@ def test_port_without_security_has_no_chains() -> None:
 def test_network_whose_gateway_is_the_host_stays_in_zone_zero() -> None:
     found = firewall.ruleset(4, [], {NET: 7}, [HostGateway(NET, ('172.24.4.0/24',))])
     assert found['raw'].chains['pl-zone'] == []
-    assert found['nat'].chains['pl-nat'] == ['-s 172.24.4.0/24 ! -o plb11111111-22 -j MASQUERADE']
+    assert found['nat'].chains['pl-nat'] == ['-s 172.24.4.0/24 ! -o plb11111111-22 -m physdev ! --physdev-is-bridged -j MASQUERADE']
     assert found['filter'].chains['pl-in'] == ['-i plb11111111-22 -j RETURN', '-i plb+ -j DROP']
 
 

@@ -1,0 +1,6 @@
+"""A hypervisor without guests that keeps honest state, with failures and delays on demand."""
+
+from compute.virt.simulated.driver import SimulatedDriver
+from compute.virt.simulated.faults import FaultTable
+
+__all__ = ['FaultTable', 'SimulatedDriver']
