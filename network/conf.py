@@ -20,7 +20,7 @@ class NetworkOptions:
     flat_networks: list[str] = option(['*'], help='Physical networks that flat networks may be on; *: any')
     mtu: int = option(1500, min=576, help='Largest packet of the physical networks; VXLAN networks get 50 bytes less (70 over IPv6)')
     tunnel_version: int = option(4, min=4, max=6, help='IP version of the addresses that tunnels run between')
-    dns_domain: str = option('openstack.internal', help='Domain of the names that DHCP gives to guests; empty: none')
+    dns_domain: str = option('pileus.internal', help='Domain of the names that DHCP gives to guests; empty: none')
     mac_prefix: str = option('fa:16:3e', help='First three octets of the MAC addresses given to ports')
     max_dns_nameservers: int = option(5, min=0, help='Name servers of a subnet')
     max_host_routes: int = option(20, min=0, help='Host routes of a subnet')

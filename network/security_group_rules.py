@@ -167,14 +167,20 @@ def _check_ports(said: dict[str, Any]) -> None:
     if number in _ICMP:
         _check_icmp(low, high)
     elif number in _PORTS:
-        if low is None or high is None or not 1 <= low <= high <= _LAST_PORT:
-            message = (
-                f'Invalid port range {low}-{high}: both ports must be given, from 1 to 65535, and the first may not be above the last.'
-            )
-            raise InvalidInput(message, code='security_group_invalid_port_range', field='port_range_min')
+        _check_range(low, high)
     else:
         message = f'Must also specify a protocol with ports (tcp, udp, sctp, dccp, udplite) if port range is given, not {said["protocol"]}.'
         raise InvalidInput(message, code='security_group_protocol_required_with_ports', field='protocol')
+
+
+def _check_range(low: int | None, high: int | None) -> None:
+    for name, port in (('port_range_min', low), ('port_range_max', high)):
+        if port is not None and not 1 <= port <= _LAST_PORT:
+            message = f'Invalid value for port {port}: it must be from 1 to {_LAST_PORT}.'
+            raise InvalidInput(message, code='security_group_invalid_port_value', field=name)
+    if low is None or high is None or low > high:
+        message = 'For TCP/UDP protocols, port_range_min must be <= port_range_max, and both must be given.'
+        raise InvalidInput(message, code='security_group_invalid_port_range', field='port_range_min')
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from common.quota import Quotas
 
 T = TypeVar('T')
-_ALIVE_FOR = 2.0
+_ALIVE_FOR, _NEWCOMERS_AFTER = 2.0, 0.25
 
 
 @dataclasses.dataclass
@@ -66,15 +66,14 @@ class NetworkService:
         """Whether an agent was heard of lately."""
         return bool((clock.now() - agent.heartbeat_at).total_seconds() <= self.options.agent_down_after)
 
-    def alive_hosts(self) -> frozenset[str]:
-        """Hosts whose agent was heard of lately; may be some seconds old."""
-        asked, found = self._alive
-        if clock.monotonic() - asked <= _ALIVE_FOR:
-            return found
+    def alive_hosts(self, no_older_than: float = _ALIVE_FOR) -> frozenset[str]:
+        """Hosts whose agent was heard of lately; known from so many seconds ago at most."""
         with self._alive_lock:
-            with self.db.read() as session:
-                found = frozenset(agent.host for agent in hosts.all_agents(session) if self.is_alive(agent))
-            self._alive = clock.monotonic(), found
+            asked, found = self._alive
+            if clock.monotonic() - asked > no_older_than:
+                with self.db.read() as session:
+                    found = frozenset(agent.host for agent in hosts.all_agents(session) if self.is_alive(agent))
+                self._alive = clock.monotonic(), found
         return found
 
     def agents_changed(self) -> None:
@@ -85,8 +84,11 @@ class NetworkService:
         """Tell the agents of hosts that there is something to do. Silent ones find out by themselves when they return."""
         if self.broker is None:
             return
+        wanted = set(named)
         alive = self.alive_hosts()
-        for host in sorted(set(named) & alive):
+        if not wanted <= alive:
+            alive = self.alive_hosts(_NEWCOMERS_AFTER)
+        for host in sorted(wanted & alive):
             self.broker.client(NetworkAgent, host=host).refresh(ctx)
 
     def announce(self, ctx: Context, *, active: Iterable[tuple[str, str]] = (), addresses: Iterable[tuple[str, str]] = ()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -58,11 +59,27 @@ def processes(state: pathlib.Path) -> list[tuple[str, int, float]]:
     """Our processes and those started for us that live."""
     daemons = Daemons(state)
     pids = {name: int(entry['pid']) for name, entry in daemons.entries().items() if daemons.running(name)}
-    if PROGRAM in pids:
-        for name, pid in children(state).items():
-            if name != 'supervisor':
-                pids[f'{PROGRAM}: {name}'] = pid
-    return [(name, pid, memory(pid)) for name, pid in pids.items()]
+    rows = []
+    for name, pid in pids.items():
+        own = children(state) if name == PROGRAM else {}
+        rows.append((name, pid, memory(pid) if own else sum(memory(one) for one in _with_children(pid))))
+        rows += [(f'{PROGRAM}: {child}', number, memory(number)) for child, number in own.items() if number != pid]
+    return rows
+
+
+def _with_children(pid: int) -> set[int]:
+    """A process and its descendants: RabbitMQ, for one, is started by a script that waits for it."""
+    parents: dict[int, int] = {}
+    for entry in pathlib.Path('/proc').iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int((entry / 'stat').read_text().rpartition(')')[2].split()[1])
+    found, grown = {pid}, True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        found |= more
+        grown = bool(more)
+    return found
 
 
 def children(state: pathlib.Path) -> dict[str, int]:

@@ -64,7 +64,7 @@ def resolve(apis: Apis, what: str) -> str:
 
     if re.match(r'[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z|[0-9a-f]{32}\Z', what) or 'compute' not in apis.services:
         return what
-    query = f'/servers?name={quote(re.escape(what))}'
+    query = f'/servers?name={quote(what)}'
     for extra in ('&all_tenants=1', ''):
         try:
             servers = [server for server in apis.get('compute', query + extra)['servers'] if server['name'] == what]

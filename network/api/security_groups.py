@@ -19,13 +19,13 @@ from common.api import (  # fmt: skip
     Enum,
     Field,
     Filter,
+    Id,
     Int,
     List,
     OneOf,
     Reply,
     Resource,
     Str,
-    Uuid,
 )
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import security_group_rules as rules
@@ -137,13 +137,13 @@ SECURITY_GROUP_RULES = Resource(
     rules=RULE_RULES,
     fields=[
         *STANDARD,
-        Field('security_group_id', Uuid, REQUIRED, CREATE_ONLY),
+        Field('security_group_id', Id, REQUIRED, CREATE_ONLY),
         Field('direction', Enum('ingress', 'egress', any_case=True), REQUIRED, CREATE_ONLY),
         Field('ethertype', Enum('IPv4', 'IPv6', any_case=True) | None, CREATE_ONLY),
         Field('protocol', OneOf(Str(40), Int(min=-1, max=255)) | None, CREATE_ONLY),
         Field('port_range_min', Int | None, CREATE_ONLY),
         Field('port_range_max', Int | None, CREATE_ONLY),
-        Field('remote_group_id', Uuid | None, CREATE_ONLY),
+        Field('remote_group_id', Id | None, CREATE_ONLY),
         Field('remote_ip_prefix', Cidr(loose=True) | None, CREATE_ONLY),
         Field('remote_address_group_id', Enum('') | None, CREATE_ONLY, help='There are no address groups.'),
         Field('normalized_cidr', Str | None, READ_ONLY),

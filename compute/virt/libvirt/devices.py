@@ -51,7 +51,7 @@ class Devices:
         self._secrets.put(volume)
         flags = (_CONFIG if noted is None else 0) | (_LIVE if present is None and self._active(domain) else 0)
         if flags:
-            text = domain_xml.to_text(network_disk(volume, target))
+            text = domain_xml.to_text(domain_xml.network_disk(network_disk(volume, target)))
             self._hypervisor.call(domain.attachDeviceFlags, text, flags, doing=f'attach volume {volume.volume_id}')
         return f'/dev/{target}'
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.databases import CHOSEN
-
-DATABASES = CHOSEN
-
 
 def test_a_network_and_its_subnet(demo):
     network = demo.make('network', name='web', description='front')
@@ -37,8 +33,8 @@ def test_an_administrator_sees_and_chooses_the_segment(admin):
     assert (flat['mtu'], flat['router:external']) == (1500, True)
     again = {'network': {'provider:network_type': 'flat', 'provider:physical_network': 'public'}}
     assert admin.error('POST', 'networks', again) == (409, 'FlatNetworkInUse')
-    for network in (network, flat):
-        admin.ok('DELETE', f'networks/{network["id"]}')
+    for made in (network, flat):
+        admin.ok('DELETE', f'networks/{made["id"]}')
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_a_rule_that_says_the_same_is_refused(demo, group, again):
         ({'remote_ip_prefix': 'fd00::/8'}, 'SecurityGroupRuleParameterConflict'),
         ({'direction': 'sideways'}, 'HTTPBadRequest'),
         ({'remote_ip_prefix': '10.0.0.0/99'}, 'HTTPBadRequest'),
-        ({'port_range_min': 70000, 'port_range_max': 70001}, 'SecurityGroupInvalidPortRange'),
+        ({'port_range_min': 70000, 'port_range_max': 70001}, 'SecurityGroupInvalidPortValue'),
     ],
 )
 def test_rules_that_make_no_sense(demo, group, values, kind):
