@@ -19,6 +19,7 @@ from typing import Any
 _CURRENT: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar('pileus_log', default=None)
 _SECONDS = '%Y-%m-%d %H:%M:%S'
 _FIELDS = ('request_id', 'global_request_id', 'user_id', 'project_id')
+_NOT_SHOWN = ('global_request_id', 'service')  # in lines of text, which are long enough
 SERVICES = ('identity', 'scheduler', 'image', 'volume', 'network', 'compute', 'metadata')
 # A value behind a word that names a secret, in JSON, key=value pairs, headers and URLs.
 _SECRETS = (
@@ -57,7 +58,7 @@ def bound(ctx: Any = None, **more: str | None) -> Iterator[None]:
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        ids = ' '.join(f'{name}={value}' for name, value in (_CURRENT.get() or {}).items() if name != 'global_request_id')
+        ids = ' '.join(f'{name}={value}' for name, value in (_CURRENT.get() or {}).items() if name not in _NOT_SHOWN)
         head = f'{self.formatTime(record, _SECONDS)}.{int(record.msecs):03d} {record.process} {record.levelname} {record.name}'
         text = f'{head} [{ids or "-"}] {record.getMessage()}'
         if record.exc_info:

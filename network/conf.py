@@ -33,6 +33,7 @@ class NetworkOptions:
     availability_zone: str = option('nova', help='Availability zone that the service itself offers')
     quota_network: int = option(100, min=-1, help='Networks of a project; -1: without limit')
     quota_subnet: int = option(100, min=-1, help='Subnets of a project')
+    quota_subnetpool: int = option(-1, min=-1, help='Subnet pools of a project')
     quota_port: int = option(500, min=-1, help='Ports of a project')
     quota_router: int = option(10, min=-1, help='Routers of a project')
     quota_floatingip: int = option(50, min=-1, help='Floating IPs of a project')

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict, InvalidInput
 from network import own_ports, segments, tags
+from network.db import floating_ips as floating_rows
 from network.db import networks as queries
 from network.db import rows
-from network.db.models import NETWORKS
+from network.db.models import FLOATING_IPS, NETWORKS, PORTS
 from network.work import check_revision
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def delete(work: Work, network_id: str, if_revision: int | None = None) -> None:
     """Delete a network with its subnets. Raises Conflict while ports other than the cloud's own are on it."""
     network = find(work, network_id, DELETE, lock=True)
     check_revision(network, if_revision)
+    if network.external:
+        _release_floating(work, network.id)
     others = {owner: number for owner, number in queries.owners_on(work.session, network.id).items() if owner not in own_ports.AUTO_DELETE}
     if others:
         message = f'Unable to complete operation on network {network.id}. There are one or more ports still in use on the network.'
@@ -110,3 +113,10 @@ def delete(work: Work, network_id: str, if_revision: int | None = None) -> None:
     work.touched.networks.add(network.id)
     own_ports.remove_from(work, network.id)
     queries.delete_network(work.session, network.id)
+
+
+def _release_floating(work: Work, network_id: str) -> None:
+    """Give back the floating addresses of a network that lead nowhere: they go with it."""
+    for floating in floating_rows.leading_nowhere(work.session, network_id):
+        rows.delete(work.session, FLOATING_IPS, floating.id)
+        rows.delete(work.session, PORTS, floating.external_port_id)

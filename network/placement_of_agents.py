@@ -7,10 +7,12 @@ moves its routers and DHCP servers, and a host that comes first after the networ
 
 from __future__ import annotations
 
+import datetime
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from common import clock
 from common.context import Context
 from network import addresses, own_ports, ports
 from network.db import addresses as allocations
@@ -35,7 +37,7 @@ def wants_dhcp(subnet: Any) -> bool:
 
 def candidates(work: Work) -> list[str]:
     """Hosts that may be given something, the least busy first."""
-    found = [a.host for a in hosts.all_agents(work.session) if a.serves_networks and a.admin_state_up and work.service.is_alive(a)]
+    found = hosts.able(work.session, clock.now() - datetime.timedelta(seconds=work.options.agent_down_after))
     if len(found) < 2:
         return found
     load = hosts.load_of(work.session)

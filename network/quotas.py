@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from common.quota import Quotas
 from network.db import quotas as queries
 from network.db import rows
-from network.db.models import FLOATING_IPS, GROUPS, NETWORKS, PORTS, QUOTA_TABLES, ROUTERS, RULES, SUBNETS
+from network.db.models import FLOATING_IPS, GROUPS, NETWORKS, PORTS, QUOTA_TABLES, ROUTERS, RULES, SUBNET_POOLS, SUBNETS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TABLES: dict[str, Any] = {
     'network': NETWORKS,
     'subnet': SUBNETS,
+    'subnetpool': SUBNET_POOLS,
     'port': PORTS,
     'router': ROUTERS,
     'floatingip': FLOATING_IPS,

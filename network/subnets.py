@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict, InvalidInput
-from network import networks, own_ports, placement_of_agents, tags
+from network import networks, own_ports, placement_of_agents, subnet_pools, tags
 from network import subnet_ranges as ranges
 from network.db import addresses as allocations
 from network.db import networks as queries
@@ -46,12 +46,11 @@ def create(work: Work, body: dict[str, Any]) -> Any:
     work.authorize('network:subnets:create', network)
     project_id = work.project_of(body) if body.get('project_id') or body.get('tenant_id') else network.project_id
     work.service.quotas.reserve(work.session, project_id, {'subnet': 1})
-    cidr, version = body['cidr'], ranges.network(body['cidr']).version
-    if 'ip_version' in body and body['ip_version'] != version:
-        raise InvalidInput(f"'{cidr}' is not an IPv{body['ip_version']} network.", code='invalid_value', field='cidr')
-    _check_cidr(cidr)
-    _check_modes(body, version)
+    pool = subnet_pools.of_subnet(work, body)
     others = queries.subnets_of(work.session, network.id)
+    cidr = _cidr(work, body, pool, project_id, others)
+    version = ranges.network(cidr).version
+    _check_modes(body, cidr, version)
     _check_overlap(network, cidr, others)
     if version == 6 and network.mtu < 1280:
         raise InvalidInput('A network with IPv6 subnets needs an mtu of at least 1280.', code='invalid_value')
@@ -63,6 +62,7 @@ def create(work: Work, body: dict[str, Any]) -> Any:
         work.session,
         SUBNETS,
         network_id=network.id,
+        subnetpool_id=pool.id if pool is not None else None,
         project_id=project_id,
         name=body.get('name') or '',
         description=body.get('description') or '',
@@ -87,13 +87,29 @@ def _routes(given: list[dict[str, str]] | None) -> list[list[str]] | None:
     return [[route['destination'], route['nexthop']] for route in given] if given else None
 
 
+def _cidr(work: Work, body: dict[str, Any], pool: Any, project_id: str, others: list[Any]) -> str:
+    """The CIDR of a new subnet: as the client says, or cut from a pool."""
+    if pool is not None:
+        return subnet_pools.cut(work, pool, project_id, body, others)
+    cidr = body.get('cidr')
+    if not cidr:
+        message = 'Bad subnets request: A cidr must be specified in the absence of a subnet pool.'
+        raise InvalidInput(message, code='bad_request', field='cidr')
+    if body.get('prefixlen') is not None:
+        raise InvalidInput('Bad subnets request: prefixlen can be given with a subnet pool only.', code='bad_request', field='prefixlen')
+    if body.get('ip_version') not in (None, ranges.network(cidr).version):
+        raise InvalidInput(f"'{cidr}' is not an IPv{body['ip_version']} network.", code='invalid_value', field='cidr')
+    _check_cidr(cidr)
+    return str(cidr)
+
+
 def _check_cidr(cidr: str) -> None:
     net = ranges.network(cidr)
     if net.prefixlen == 0 or net.is_multicast or net.is_loopback or (net.version == 6 and net.is_link_local):
         raise InvalidInput(f'Invalid CIDR {cidr} given as IP prefix of a subnet.', code='invalid_value', field='cidr')
 
 
-def _check_modes(body: dict[str, Any], version: int) -> None:
+def _check_modes(body: dict[str, Any], cidr: str, version: int) -> None:
     ra, address = (body.get(name) for name in _MODES)
     if version == 4:
         if ra or address:
@@ -106,8 +122,8 @@ def _check_modes(body: dict[str, Any], version: int) -> None:
             f"ipv6_ra_mode set to '{ra}' with ipv6_address_mode set to '{address}' is not valid. If both are set, they must be the same."
         )
         raise InvalidInput(message, code='invalid_value')
-    if (ra in ranges.AUTOMATIC or address in ranges.AUTOMATIC) and ranges.network(body['cidr']).prefixlen != 64:
-        raise InvalidInput(f'Invalid CIDR {body["cidr"]} for IPv6 address mode: it needs a prefix of 64 bits.', code='invalid_value')
+    if (ra in ranges.AUTOMATIC or address in ranges.AUTOMATIC) and ranges.network(cidr).prefixlen != 64:
+        raise InvalidInput(f'Invalid CIDR {cidr} for IPv6 address mode: it needs a prefix of 64 bits.', code='invalid_value')
 
 
 def _check_overlap(network: Any, cidr: str, others: list[Any]) -> None:

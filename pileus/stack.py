@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from keystoneauth1.exceptions import ClientException
+
 from common.clock import monotonic
 from common.config import EndpointOptions, Settings
 from common.errors import PileusError, Unavailable
@@ -53,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         if given.verb == 'down':
             return down_all(state, given.purge)
         return status(state)
-    except (PileusError, OSError, subprocess.SubprocessError) as error:
+    except (PileusError, OSError, subprocess.SubprocessError, ClientException) as error:
         print(f'tools/stack: {error}', file=sys.stderr)
         return 1
 

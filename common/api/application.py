@@ -83,7 +83,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """One request, the WSGI way."""
-        with bound(environ.get('pileus.context')):
+        with bound(environ.get('pileus.context'), service=self.service):
             answer = self._answer(environ)
         if self.versions is not None and 'pileus.version' in environ:
             answer.headers.extend(self.versions.headers(environ['pileus.version']))

@@ -64,7 +64,7 @@ class Server:
     def _run(self, envelope: Envelope) -> None:
         ctx = envelope.caller()
         answer: bytes | None = None
-        with bound(ctx, operation=envelope.arguments.get('operation')):
+        with bound(ctx, operation=envelope.arguments.get('operation'), service=self.contract.topic.partition('.')[0]):
             try:
                 method = self.contract.method(envelope.method)
                 method.check(self.contract.topic, envelope.arguments)

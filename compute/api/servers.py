@@ -97,7 +97,7 @@ SERVERS = Resource(
     'server',
     rules=RULES,
     routes=[
-        GET('/v2.1/{project}/servers', list_brief, policy='compute:servers:list', extra='allow', query={'type': 'object', 'additionalProperties': {}}),
+        GET('/v2.1/{project}/servers', list_brief, policy='compute:servers:list', query={'type': 'object', 'additionalProperties': {}}),
         GET('/v2.1/{project}/servers/detail', list_detail, policy='compute:servers:list', query={'type': 'object', 'additionalProperties': {}}),
         POST('/v2.1/{project}/servers', create_server, policy='compute:servers:create', ok=202, body=CREATE,
              beside={'os:scheduler_hints': HINTS, 'OS-SCH-HNT:scheduler_hints': HINTS}),

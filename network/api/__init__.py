@@ -11,6 +11,7 @@ from network.api.ports import PORTS
 from network.api.quotas import QUOTAS
 from network.api.routers import ROUTERS
 from network.api.security_groups import SECURITY_GROUP_RULES, SECURITY_GROUPS
+from network.api.subnet_pools import SUBNET_POOLS
 from network.api.subnets import SUBNETS
 from network.api.tags import TAGS
 from network.db.models import OPERATION_TABLES
@@ -32,6 +33,7 @@ TYPES.update(
 RESOURCES = [
     NETWORKS,
     SUBNETS,
+    SUBNET_POOLS,
     PORTS,
     ROUTERS,
     FLOATING_IPS,

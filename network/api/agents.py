@@ -8,7 +8,7 @@ from typing import Any
 from common import clock
 from common.api import DELETE, GET, PUT, READ_ONLY, UPDATE_ONLY, Bool, Call, DateTime, Field, Filter, Map, Resource, Str, Uuid
 from common.api.types import Any_
-from common.policy import ADMIN, Rule
+from common.policy import ADMIN, READER, Rule
 from network import agents, networks, routers
 from network.api import networks as network_views
 from network.api import routers as router_views
@@ -18,8 +18,10 @@ from network.db.models import NETWORKS, ROUTERS
 from network.own_ports import DHCP
 from network.work import Work
 
+SHOW = 'network:agents:show'
 RULES = [
-    Rule('network:agents:list', ADMIN, 'List agents'),
+    Rule('network:agents:list', READER, 'Ask for a list of agents; only those that may be shown are in it'),
+    Rule(SHOW, ADMIN, 'Show an agent'),
     Rule('network:agents:update', ADMIN, 'Change an agent'),
     Rule('network:agents:delete', ADMIN, 'Forget an agent'),
 ]
@@ -54,7 +56,9 @@ def _time(when: Any) -> str:
 
 
 def list_agents(call: Call) -> list[dict[str, Any]]:
-    """All agents."""
+    """All agents; none for whom they are not to be seen, as upstream has it."""
+    if not call.allowed(SHOW):
+        return []
     return call.service.read(call.ctx, lambda work: views(work, agents.page(work, call.filters)))
 
 
@@ -146,12 +150,12 @@ AGENTS = Resource(
     sort=['id', 'host', 'alive', 'admin_state_up'],
     routes=[
         GET('/v2.0/agents', list_agents, policy='network:agents:list'),
-        GET('/v2.0/agents/{id}', show_agent, policy='network:agents:list'),
+        GET('/v2.0/agents/{id}', show_agent, policy=SHOW),
         PUT('/v2.0/agents/{id}', update_agent, policy='network:agents:update'),
         DELETE('/v2.0/agents/{id}', delete_agent, policy='network:agents:delete'),
-        GET('/v2.0/agents/{id}/l3-routers', routers_on_agent, policy='network:agents:list', wrap=False),
-        GET('/v2.0/agents/{id}/dhcp-networks', networks_on_agent, policy='network:agents:list', wrap=False),
-        GET('/v2.0/routers/{id}/l3-agents', agents_of_router, policy='network:agents:list', wrap=False),
-        GET('/v2.0/networks/{id}/dhcp-agents', agents_of_network, policy='network:agents:list', wrap=False),
+        GET('/v2.0/agents/{id}/l3-routers', routers_on_agent, policy=SHOW, wrap=False),
+        GET('/v2.0/agents/{id}/dhcp-networks', networks_on_agent, policy=SHOW, wrap=False),
+        GET('/v2.0/routers/{id}/l3-agents', agents_of_router, policy=SHOW, wrap=False),
+        GET('/v2.0/networks/{id}/dhcp-agents', agents_of_network, policy=SHOW, wrap=False),
     ],
 )

@@ -46,6 +46,9 @@ OFFERED: dict[str, tuple[str, str]] = {
     'standard-attr-revisions': ('Resource revision numbers', 'Revision numbers'),
     'standard-attr-tag': ('Tag support for resources', 'Tags'),
     'standard-attr-timestamp': ('Resource timestamps', 'Times of creation and change'),
+    'subnet-external-network': ('Subnet belongs to an external network', 'Subnets of external networks are seen by all'),
+    'default-subnetpools': ('Default Subnetpools', 'Subnets from the default pool'),
+    'subnet_allocation': ('Subnet Allocation', 'Subnet pools'),
     'subnet-service-types': ('Subnet service types', 'Subnets for certain ports only'),
 }
 

@@ -12,6 +12,7 @@ from common.api import (
     POST,
     PUT,
     REQUIRED,
+    WRITE_ONLY,
     Bool,
     Cidr,
     Enum,
@@ -65,7 +66,7 @@ def _view(row: Any) -> dict[str, Any]:
         'host_routes': [{'destination': destination, 'nexthop': next_hop} for destination, next_hop in row.host_routes or ()],
         'allocation_pools': [{'start': start, 'end': end} for start, end in row.allocation_pools],
         'service_types': row.service_types or [],
-        'subnetpool_id': None,
+        'subnetpool_id': row.subnetpool_id,
     }
 
 
@@ -81,7 +82,9 @@ SUBNETS = Resource(
         TAGS,
         Field('network_id', Uuid, CREATE_ONLY, REQUIRED),
         Field('ip_version', Int(4, 6), CREATE_ONLY),
-        Field('cidr', Cidr(loose=True), CREATE_ONLY, REQUIRED),
+        Field('cidr', Cidr(loose=True) | None, CREATE_ONLY),
+        Field('prefixlen', Int(0, 128) | None, CREATE_ONLY, WRITE_ONLY),
+        Field('use_default_subnetpool', Bool, CREATE_ONLY, WRITE_ONLY),
         Field('gateway_ip', Ip | None),
         Field('enable_dhcp', Bool, default=True),
         Field('ipv6_ra_mode', _MODES, CREATE_ONLY),
@@ -94,7 +97,7 @@ SUBNETS = Resource(
     ],
     filters=[
         *STANDARD_FILTERS, *TAG_FILTERS, 'name', 'network_id', Filter('ip_version', Int), 'cidr', 'gateway_ip', 'enable_dhcp', 'ipv6_ra_mode', 'ipv6_address_mode',
-        Filter('shared', Bool), Filter('router:external', Bool),
+        'subnetpool_id', Filter('shared', Bool), Filter('router:external', Bool),
     ],
     sort=[*STANDARD_SORT, 'name', 'network_id', 'ip_version', 'cidr', 'gateway_ip', 'enable_dhcp'],
     routes=[

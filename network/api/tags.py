@@ -6,8 +6,8 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from common.api import DELETE, GET, POST, PUT, Call, List, Obj, Reply, Resource, Route, Str
-from network import floating_ips, networks, ports, routers, security_groups, subnets, tags
-from network.db.models import FLOATING_IPS, GROUPS, NETWORKS, PORTS, ROUTERS, SUBNETS
+from network import floating_ips, networks, ports, routers, security_groups, subnet_pools, subnets, tags
+from network.db.models import FLOATING_IPS, GROUPS, NETWORKS, PORTS, ROUTERS, SUBNET_POOLS, SUBNETS
 
 if TYPE_CHECKING:
     from network.work import Work
@@ -20,6 +20,7 @@ KINDS: list[Kind] = [
     ('ports', ports, ports.find_row, PORTS),
     ('routers', routers, routers.find_row, ROUTERS),
     ('floatingips', floating_ips, floating_ips.find_row, FLOATING_IPS),
+    ('subnetpools', subnet_pools, subnet_pools.find, SUBNET_POOLS),
     ('security-groups', security_groups, security_groups.find_row, GROUPS),
 ]
 

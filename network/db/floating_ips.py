@@ -41,3 +41,8 @@ def of_ports(session: Session, ports: Iterable[str]) -> list[Any]:
 def of_router(session: Session, router_id: str) -> list[Any]:
     """The floating addresses that a router translates."""
     return list(session.execute(sa.select(FLOATING_IPS).where(_F.router_id == router_id)))
+
+
+def leading_nowhere(session: Session, network_id: str) -> list[Any]:
+    """The floating addresses of an external network that lead to no port."""
+    return list(session.execute(sa.select(FLOATING_IPS).where(_F.floating_network_id == network_id, _F.port_id.is_(None))))

@@ -79,6 +79,12 @@ def all_agents(session: Session) -> list[Any]:
     return list(session.execute(sa.select(AGENTS).order_by(AGENTS.c.host)))
 
 
+def able(session: Session, since: datetime.datetime) -> list[str]:
+    """Hosts that serve networks, are not administratively down, and were heard of since."""
+    query = sa.select(AGENTS.c.host).where(AGENTS.c.serves_networks.is_(True), AGENTS.c.admin_state_up.is_(True), AGENTS.c.heartbeat_at >= since)
+    return [host for (host,) in session.execute(query.order_by(AGENTS.c.host))]
+
+
 def revision_of(session: Session, host: str) -> int | None:
     """The desired revision of a host; None: it was never heard of."""
     return session.execute(sa.select(AGENTS.c.desired_revision).where(AGENTS.c.host == host)).scalar()

@@ -56,6 +56,23 @@ class Network(Standard, Base):
     __table_args__ = (UniqueConstraint('segment_key'), Index(None, 'project_id'))
 
 
+class SubnetPool(Standard, Base):
+    """Networks from which subnets are cut. `default_quota`: addresses (IPv6: networks of 64 bits) of one project; NULL: no limit."""
+
+    __tablename__ = 'subnet_pools'
+
+    ip_version: Mapped[int]
+    prefixes: Mapped[list[str]] = mapped_column(JSON)
+    min_prefixlen: Mapped[int]
+    default_prefixlen: Mapped[int]
+    max_prefixlen: Mapped[int]
+    default_quota: Mapped[int | None]
+    shared: Mapped[bool] = mapped_column(default=False)
+    is_default: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (Index(None, 'project_id'),)
+
+
 class Subnet(Standard, Base):
     """A subnet. `allocation_pools`: `[[first, last], ...]`; `host_routes`: `[[destination, next hop], ...]`."""
 
@@ -72,6 +89,7 @@ class Subnet(Standard, Base):
     host_routes: Mapped[list[Any] | None] = mapped_column(JSON)
     allocation_pools: Mapped[list[Any]] = mapped_column(JSON)
     service_types: Mapped[list[str] | None] = mapped_column(JSON)
+    subnetpool_id: Mapped[str | None] = mapped_column(sa.String(36), ForeignKey('subnet_pools.id'), index=True)
 
     __table_args__ = (Index(None, 'project_id'),)
 
@@ -233,6 +251,7 @@ OPERATION_TABLES = operation_tables(Base.metadata)
 
 NETWORKS = Network.__table__
 SUBNETS = Subnet.__table__
+SUBNET_POOLS = SubnetPool.__table__
 PORTS = Port.__table__
 ALLOCATIONS = Allocation.__table__
 GROUPS = SecurityGroup.__table__

@@ -25,6 +25,7 @@ NETWORK_COLUMNS = {
 SUBNET_COLUMNS = {
     **{name: _S[name] for name in ('id', 'name', 'project_id', 'description', 'network_id', 'ip_version', 'cidr', 'gateway_ip')},
     **{name: _S[name] for name in ('enable_dhcp', 'ipv6_ra_mode', 'ipv6_address_mode', 'revision_number', 'created_at', 'updated_at')},
+    'subnetpool_id': _S.subnetpool_id,
     'tenant_id': _S.project_id,
 }
 _OPEN = sa.or_(_N.shared.is_(True), _N.external.is_(True))

@@ -40,7 +40,9 @@ def build(output: pathlib.Path, chosen: dict[str, str]) -> None:
 
 def main() -> int:
     """0 when the image is there, 1 with a message when it cannot be built."""
-    parser = argparse.ArgumentParser(prog='python -m tools.guest_image', description=f'Build the guest image from {KERNEL}, busybox and dropbear.')
+    parser = argparse.ArgumentParser(
+        prog='python -m tools.guest_image', description=f'Build the guest image from {KERNEL}, busybox and dropbear.'
+    )
     parser.add_argument('--output', type=pathlib.Path, required=True, help='the qcow2 file to write')
     parser.add_argument('--force', action='store_true', help='build it even if it is up to date')
     options = parser.parse_args()

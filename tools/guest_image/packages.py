@@ -52,7 +52,10 @@ def fetch(chosen: dict[str, str], into: pathlib.Path) -> pathlib.Path:
     archives, tree = into / 'archives', into / 'tree'
     archives.mkdir()
     tree.mkdir()
-    run(['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', *(f'{name}={version}' for name, version in chosen.items())], cwd=archives)
+    run(
+        ['apt-get', 'download', '-q', '-o', 'APT::Sandbox::User=root', *(f'{name}={version}' for name, version in chosen.items())],
+        cwd=archives,
+    )
     for archive in sorted(archives.glob('*.deb')):
         run(['dpkg-deb', '-x', str(archive), str(tree)])
     return tree

@@ -87,7 +87,24 @@ def root(tree: pathlib.Path, modules: Modules, work: pathlib.Path, version: str)
     """The folder that becomes the root filesystem."""
     top = work / 'root'
     shutil.copytree(FILES / 'root', top)
-    for name in ('bin', 'dev', 'etc/dropbear', 'home/cirros', 'lib', 'lib64', 'mnt', 'opt', 'proc', 'root', 'run', 'sys', 'tmp', 'usr/sbin', 'var/lib/pileus', 'var/log'):
+    for name in (
+        'bin',
+        'dev',
+        'etc/dropbear',
+        'home/cirros',
+        'lib',
+        'lib64',
+        'mnt',
+        'opt',
+        'proc',
+        'root',
+        'run',
+        'sys',
+        'tmp',
+        'usr/sbin',
+        'var/lib/pileus',
+        'var/log',
+    ):
         (top / name).mkdir(parents=True, exist_ok=True)
     (top / 'var/run').symlink_to('/run')
     (top / 'etc/resolv.conf').symlink_to('/run/resolv.conf')
@@ -144,7 +161,9 @@ def _accounts(top: pathlib.Path, busybox: pathlib.Path, version: str) -> None:
     (etc / 'nsswitch.conf').write_text('passwd: files\ngroup: files\nhosts: files dns\n')
     (etc / 'profile').write_text('export PATH=/usr/sbin:/usr/bin:/sbin:/bin\n[ "$(id -u)" = 0 ] && PS1="# " || PS1="$ "\n')
     (etc / 'issue').write_text(f'\ncirros-pileus {version}: user "cirros", password "{_PASSWORD}", "sudo" for root\n')
-    (etc / 'os-release').write_text(f'NAME="cirros-pileus"\nID=cirros-pileus\nVERSION_ID="{version}"\nPRETTY_NAME="cirros-pileus {version}"\n')
+    (etc / 'os-release').write_text(
+        f'NAME="cirros-pileus"\nID=cirros-pileus\nVERSION_ID="{version}"\nPRETTY_NAME="cirros-pileus {version}"\n'
+    )
 
 
 def _set_modes(top: pathlib.Path) -> None:

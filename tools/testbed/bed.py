@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+from collections.abc import Iterable
 
 from tools.testbed.commands import TestbedError, end, run, started_at
 from tools.testbed.host import Host
@@ -148,8 +149,8 @@ def _processes_of(uts: int) -> list[int]:
     return found
 
 
-def _end_all(pids: object) -> None:
-    for pid in list(pids):  # type: ignore[call-overload]
+def _end_all(pids: Iterable[int]) -> None:
+    for pid in pids:
         started = started_at(pid)
         if started is not None:
             end(pid, started, seconds=3)

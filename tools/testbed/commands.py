@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -42,8 +43,6 @@ def end(pid: int, started: int, seconds: float = 10.0) -> None:
             return
         limit = monotonic() + seconds
         while started_at(pid) == started and monotonic() < limit:
-            try:
+            with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
             sleep(0.05)

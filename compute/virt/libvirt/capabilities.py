@@ -72,7 +72,9 @@ def problems(hypervisor: Hypervisor, folders: list[pathlib.Path]) -> list[Proble
         hypervisor.connection()
     except PileusError as error:
         found.append(
-            Problem(error.admin_detail or error.message, 'Start it: "systemctl start libvirtd", or "virtlogd -d; libvirtd -d" without systemd.')
+            Problem(
+                error.admin_detail or error.message, 'Start it: "systemctl start libvirtd", or "virtlogd -d; libvirtd -d" without systemd.'
+            )
         )
     for command, package in _COMMANDS.items():
         if shutil.which(command, path='/usr/sbin:/usr/bin:/sbin:/bin') is None:

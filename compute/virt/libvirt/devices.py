@@ -70,7 +70,9 @@ class Devices:
         noted = domain_xml.find_interface(self._xml(domain, libvirt.VIR_DOMAIN_XML_INACTIVE), interface.tap)
         flags = (_CONFIG if noted is None else 0) | (_LIVE if present is None and self._active(domain) else 0)
         if flags:
-            self._hypervisor.call(domain.attachDeviceFlags, domain_xml.to_text(domain_xml.interface(interface)), flags, doing='attach the network card')
+            self._hypervisor.call(
+                domain.attachDeviceFlags, domain_xml.to_text(domain_xml.interface(interface)), flags, doing='attach the network card'
+            )
 
     def detach_interface(self, domain: libvirt.virDomain | None, tap: str, timeout: float) -> None:
         """Unplug it."""

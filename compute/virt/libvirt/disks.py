@@ -73,7 +73,9 @@ class DiskStore:
         base_format = base.suffix.removeprefix('.')
         virtual = int(information(base, base_format)['virtual-size'])
         if size and size < virtual:
-            raise Refused(f'The image unfolds to {-(-virtual // _GIB)} GiB and does not fit on a disk of {size // _GIB} GiB; choose a larger flavor.')
+            raise Refused(
+                f'The image unfolds to {-(-virtual // _GIB)} GiB and does not fit on a disk of {size // _GIB} GiB; choose a larger flavor.'
+            )
         options = ['-b', str(base), '-F', base_format]
         self._create(path, options, size or virtual)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import uuid
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 from compute.virt.base import InterfaceSpec, ServerSpec
 
 SPARE_PORTS = 12  # q35 needs a free root port for each device that is plugged in later
+_UNPRINTABLE = re.compile(r'[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')  # what XML cannot hold, and the end of a line
 _SECRETS = uuid.UUID('0b1d0f9b-5a0e-4c4f-9d53-6f3d4f3a9c11')
 
 
@@ -44,13 +46,19 @@ def secret_uuid(volume_id: str) -> str:
 
 
 def domain(
-    server: ServerSpec, *, virt_type: str, root: FileDisk | None, disks: list[FileDisk], volumes: list[NetworkDisk], console_log: pathlib.Path
+    server: ServerSpec,
+    *,
+    virt_type: str,
+    root: FileDisk | None,
+    disks: list[FileDisk],
+    volumes: list[NetworkDisk],
+    console_log: pathlib.Path,
 ) -> str:
     """The whole definition."""
     top = ET.Element('domain', type=virt_type)
     _text(top, 'name', f'pl-{server.id}')
     _text(top, 'uuid', server.id)
-    _text(top, 'title', server.name.replace('\n', ' '))
+    _text(top, 'title', _UNPRINTABLE.sub(' ', server.name))
     _text(top, 'memory', str(server.memory_mib), unit='MiB')
     _text(top, 'vcpu', str(server.vcpus), placement='static')
     _system_information(top, server)

@@ -135,7 +135,12 @@ class LibvirtDriver(Driver):
             self._book.note(server.id, volume, f'/dev/{target}')
             network_disks.append(network_disk(volume, target))
         xml = domain_xml.domain(
-            server, virt_type=self.virt_type(), root=root, disks=others, volumes=network_disks, console_log=self.disks.console_log(server.id)
+            server,
+            virt_type=self.virt_type(),
+            root=root,
+            disks=others,
+            volumes=network_disks,
+            console_log=self.disks.console_log(server.id),
         )
         domain = self.hypervisor.call(self.hypervisor.connection().defineXML, xml, doing='define the guest')
         self._create(domain)
@@ -151,7 +156,11 @@ class LibvirtDriver(Driver):
         domain = self.hypervisor.domain(server_id)
         if domain is not None:
             self.hypervisor.forgiving(domain.destroy, codes=_OFF_ALREADY, doing='stop the guest')
-            flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+            flags = (
+                libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+                | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+            )
             self.hypervisor.forgiving(domain.undefineFlags, flags, codes=_GONE, doing='forget the guest')
         for volume_id in self._book.read(server_id):
             self._secrets.drop(volume_id)
@@ -239,7 +248,11 @@ class LibvirtDriver(Driver):
         connection = self.hypervisor.connection()
         found = self.hypervisor.call(connection.getAllDomainStats, libvirt.VIR_DOMAIN_STATS_STATE, doing='list its guests')
         named = {domain.name(): states.power_state(facts.get('state.state', 0), facts.get('state.reason', 0)) for domain, facts in found}
-        return {name.removeprefix(PREFIX): state for name, state in named.items() if name.startswith(PREFIX) and is_id(name.removeprefix(PREFIX))}
+        return {
+            name.removeprefix(PREFIX): state
+            for name, state in named.items()
+            if name.startswith(PREFIX) and is_id(name.removeprefix(PREFIX))
+        }
 
     def list_disks(self) -> set[str]:
         return self.disks.servers()

@@ -44,7 +44,11 @@ class KvmProof:
 
     def _known_or_tried(self) -> bool:
         file = self._folder / 'kvm.json'
-        circumstances = {'kernel': os.uname().release, 'qemu': self._hypervisor.call(self._hypervisor.connection().getVersion), 'device': _DEVICE.stat().st_rdev}
+        circumstances = {
+            'kernel': os.uname().release,
+            'qemu': self._hypervisor.call(self._hypervisor.connection().getVersion),
+            'device': _DEVICE.stat().st_rdev,
+        }
         try:
             kept = json.loads(file.read_text())
             if kept['circumstances'] == circumstances:

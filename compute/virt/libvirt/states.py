@@ -43,13 +43,20 @@ def diagnostics(facts: dict[str, Any]) -> dict[str, Any]:
         'cpu_time_ns': [int(facts.get(f'vcpu.{number}.time', 0)) for number in range(vcpus)],
         'nics': len(cards),
         'nic_details': [
-            {name: int(facts.get(f'net.{card}.{way}.{what}', 0)) for name, way, what in _CARD_FIGURES} | {'name': facts.get(f'net.{card}.name')} for card in cards
+            {name: int(facts.get(f'net.{card}.{way}.{what}', 0)) for name, way, what in _CARD_FIGURES}
+            | {'name': facts.get(f'net.{card}.name')}
+            for card in cards
         ],
         'disk_details': [
-            {name: int(facts.get(f'block.{disk}.{what}', 0)) for name, what in _DISK_FIGURES} | {'name': facts.get(f'block.{disk}.name')} for disk in disks
+            {name: int(facts.get(f'block.{disk}.{what}', 0)) for name, what in _DISK_FIGURES} | {'name': facts.get(f'block.{disk}.name')}
+            for disk in disks
         ],
     }
 
 
-_CARD_FIGURES = tuple((f'{way}_{what}', way, key) for way in ('rx', 'tx') for what, key in (('octets', 'bytes'), ('packets', 'pkts'), ('errors', 'errs'), ('drop', 'drop')))
+_CARD_FIGURES = tuple(
+    (f'{way}_{what}', way, key)
+    for way in ('rx', 'tx')
+    for what, key in (('octets', 'bytes'), ('packets', 'pkts'), ('errors', 'errs'), ('drop', 'drop'))
+)
 _DISK_FIGURES = (('read_bytes', 'rd.bytes'), ('read_requests', 'rd.reqs'), ('write_bytes', 'wr.bytes'), ('write_requests', 'wr.reqs'))

@@ -76,7 +76,9 @@ def cloud(tmp_path_factory):
     state = tmp_path_factory.mktemp('cloud') / 'state'
     words = ['up', '--simulated', '--hosts', '3', '--port-offset', str(free_offset()), '--set', 'identity.password_hash_rounds=4']
     done = pileus(*words, state=state)
-    assert done.returncode == 0, done.stderr
-    made = Cloud(state, words, done.stdout)
-    yield made
-    assert made('down').returncode == 0
+    try:
+        assert done.returncode == 0, done.stderr
+        yield Cloud(state, words, done.stdout)
+    finally:
+        ended = pileus('down', state=state)
+    assert ended.returncode == 0, ended.stderr

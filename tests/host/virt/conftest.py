@@ -38,7 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def image_file() -> pathlib.Path:
     """The guest image, built once for each state of packages and sources."""
     output = pathlib.Path(tempfile.gettempdir()) / f'pileus-guest-image-{os.getuid()}' / 'cirros-pileus.qcow2'
-    done = subprocess.run(['python3', '-m', 'tools.guest_image', '--output', str(output)], cwd=TOP, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        ['python3', '-m', 'tools.guest_image', '--output', str(output)], cwd=TOP, capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stderr
     return output
 
@@ -74,7 +76,7 @@ def lan(host: Host, folder: pathlib.Path) -> Iterator[Lan]:
 
 
 @pytest.fixture(scope='module')
-def driver(host: Host, folder: pathlib.Path) -> Iterator['libvirt_driver.LibvirtDriver']:
+def driver(host: Host, folder: pathlib.Path) -> Iterator[libvirt_driver.LibvirtDriver]:
     """The driver under test. KVM has a test of its own; emulation works everywhere."""
     made = libvirt_driver.LibvirtDriver('host', folder / 'state', uri=host.libvirt_uri, virt_type='qemu')
     made.start(lambda server_id, state: None)
@@ -83,7 +85,7 @@ def driver(host: Host, folder: pathlib.Path) -> Iterator['libvirt_driver.Libvirt
 
 
 @pytest.fixture(scope='module')
-def image(driver: 'libvirt_driver.LibvirtDriver', image_file: pathlib.Path) -> ImageSpec:
+def image(driver: libvirt_driver.LibvirtDriver, image_file: pathlib.Path) -> ImageSpec:
     """The guest image in the host's cache."""
     image_id = str(uuid.uuid4())
     path = driver.cache_image(image_id, 'qcow2', iter([image_file.read_bytes()]), None)
@@ -102,12 +104,16 @@ MakeServer = Callable[..., ServerSpec]
 
 
 @pytest.fixture
-def make_server(driver: 'libvirt_driver.LibvirtDriver', image: ImageSpec, key: pathlib.Path) -> Iterator[MakeServer]:
+def make_server(driver: libvirt_driver.LibvirtDriver, image: ImageSpec, key: pathlib.Path) -> Iterator[MakeServer]:
     """Makes the disks of a server: `make_server(cards, user_data=...)`; all is removed at the end."""
     made: list[str] = []
 
-    def make(cards: tuple[InterfaceSpec, ...] = (), user_data: str = '', volumes: tuple[VolumeSpec, ...] = (), memory: int = 192) -> ServerSpec:
-        server = ServerSpec(str(uuid.uuid4()), f'web-{len(made)}', 1, memory, 1, image=image, interfaces=cards, volumes=volumes, config_drive=True)
+    def make(
+        cards: tuple[InterfaceSpec, ...] = (), user_data: str = '', volumes: tuple[VolumeSpec, ...] = (), memory: int = 192
+    ) -> ServerSpec:
+        server = ServerSpec(
+            str(uuid.uuid4()), f'web-{len(made)}', 1, memory, 1, image=image, interfaces=cards, volumes=volumes, config_drive=True
+        )
         made.append(server.id)
         meta = {'uuid': server.id, 'hostname': f'{server.name}.example', 'public_keys': {'k': key.with_suffix('.pub').read_text()}}
         files = {'openstack/latest/meta_data.json': json.dumps(meta).encode()}

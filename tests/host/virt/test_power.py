@@ -72,7 +72,7 @@ def test_life_of_a_guest(driver, host, lan, key, make_server):
     assert driver.list_servers() == {}
     assert driver.list_disks() == set()
     assert host.run('virsh', '-q', 'list', '--all', '--name').split() == []
-    assert host.run('ip', '-br', 'link', 'show', 'dev', card.tap), 'the tap is the network agent\'s and stays'
+    assert host.run('ip', '-br', 'link', 'show', 'dev', card.tap), "the tap is the network agent's and stays"
 
 
 def test_a_guest_that_is_not_there(driver):

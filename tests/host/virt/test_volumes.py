@@ -67,7 +67,9 @@ def test_data_follows_a_volume_from_guest_to_guest(driver, host, lan, key, make_
     assert disks(host, key, first) - before == {'vdb'}
     assert int(ssh(host, key, first, 'cat /sys/block/vdb/size')) * 512 == SIZE
     assert ssh(host, key, first, 'cat /sys/block/vdb/serial').strip() == volume.volume_id[:20]
-    ssh(host, key, first, 'sudo mkfs.ext4 -q /dev/vdb && sudo mount /dev/vdb /mnt && echo precious | sudo tee /mnt/file && sudo umount /mnt')
+    ssh(
+        host, key, first, 'sudo mkfs.ext4 -q /dev/vdb && sudo mount /dev/vdb /mnt && echo precious | sudo tee /mnt/file && sudo umount /mnt'
+    )
 
     for _ in range(2):
         driver.detach_volume(a.id, volume.volume_id, 60)
@@ -115,7 +117,11 @@ def test_passwords_are_in_no_command_line_and_no_definition(driver, host, make_s
     assert server.id in commands
     assert password not in commands
     assert password not in host.run('virsh', 'dumpxml', '--security-info', f'pl-{server.id}')
-    secret_files = [p for p in (driver.state / 'instances').rglob('*') if p.is_file() and p.stat().st_mode & 0o077 and password.encode() in p.read_bytes()]
+    secret_files = [
+        p
+        for p in (driver.state / 'instances').rglob('*')
+        if p.is_file() and p.stat().st_mode & 0o077 and password.encode() in p.read_bytes()
+    ]
     assert secret_files == []
     assert volume.volume_id in host.run('virsh', 'secret-list')
     driver.destroy(server.id)

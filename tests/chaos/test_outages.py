@@ -1,0 +1,89 @@
+"""The broker and the database go away in the middle of boots, and come back: every boot ends well, nothing is lost."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pileus import daemons as host_daemons
+from pileus.daemons import Daemons
+from tests.bench.client import Client
+
+OUTAGE = 20.0
+_DATABASES = ['identity', 'scheduler', 'image', 'volume', 'network', 'compute']
+needs_servers = pytest.mark.skipif(
+    shutil.which('rabbitmq-server') is None or shutil.which('mariadbd') is None, reason='RabbitMQ or MariaDB is not installed'
+)
+
+
+def _stack(*words: str) -> None:
+    subprocess.run([sys.executable, '-m', 'pileus.stack', *words], check=True, timeout=180, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope='module')
+def state() -> Iterator[pathlib.Path]:
+    """A distributed, simulated cloud."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix='pileus-outage-'))
+    try:
+        _stack('up', '--state', str(directory), '--simulated', '--hosts', '5', '--deployment', 'distributed')
+        yield directory
+    finally:
+        _stack('down', '--state', str(directory), '--purge')
+
+
+def _daemons(state: pathlib.Path) -> dict[str, host_daemons.Daemon]:
+    book = Daemons(state)
+    database, _ = host_daemons.mariadb(book, _DATABASES)
+    return {'mariadb': database, **{daemon.name: daemon for daemon in host_daemons.rabbitmq(book)}}
+
+
+@needs_servers
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize('victims', [('rabbitmq',), ('mariadb',), ('rabbitmq', 'mariadb')], ids='+'.join)
+def test_ten_boots_survive_an_outage(state: pathlib.Path, victims: tuple[str, ...]) -> None:
+    password = (state / 'run' / 'admin-password').read_text().strip()
+    client = Client('http://127.0.0.1:5000/v3', 'admin', password, 'admin')
+    client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': -1, 'cores': -1, 'ram': -1}})
+    image = client.ask('GET', 'image', '/v2/images?name=cirros-pileus')['images'][0]['id']
+    network = client.ask('GET', 'network', '/v2.0/networks?name=private')['networks'][0]['id']
+    book, known = Daemons(state), _daemons(state)
+    servers = []
+    for number in range(10):
+        body = {'name': f'{"-".join(victims)}-{number}', 'imageRef': image, 'flavorRef': '42', 'networks': [{'uuid': network}]}
+        servers.append(client.ask('POST', 'compute', '/servers', {'server': body})['server']['id'])
+        if number == 4:
+            # The first five are being made now; the others are asked for when everything is back.
+            for name in victims:
+                book.stop(name)
+            time.sleep(OUTAGE)
+            for name in reversed(victims):
+                book.start(known[name])
+            _answers_again(client)
+    for server in servers:
+        client.wait('compute', f'/servers/{server}', 'server', 'ACTIVE', seconds=120)
+    addresses = [ip['addr'] for server in servers for ips in client.ask('GET', 'compute', f'/servers/{server}')['server']['addresses'].values() for ip in ips]
+    assert len(addresses) == len(set(addresses)) == 10
+    for server in servers:
+        client.ask('DELETE', 'compute', f'/servers/{server}')
+    end = time.monotonic() + 60
+    while client.ask('GET', 'network', f'/v2.0/ports?network_id={network}&device_owner=compute:nova')['ports']:
+        assert time.monotonic() < end, 'ports are left over'
+        time.sleep(0.2)
+
+
+def _answers_again(client: Client) -> None:
+    end = time.monotonic() + 60
+    while True:
+        status, _, _ = client.raw('GET', f'{client.catalog["compute"]}/servers')
+        if status == 200:
+            return
+        assert time.monotonic() < end, f'compute still answers {status}'
+        time.sleep(0.2)
