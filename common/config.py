@@ -144,7 +144,7 @@ class Settings:
         """(group, option, value, where it came from) of every known option; secrets are shown as `***`."""
         rows = []
         for name, options in sorted(_GROUPS.items()):
-            values = self.get(options)
+            values: Any = self.get(options)
             for field in dataclasses.fields(options):
                 rows.append((name, field.name, _shown(field, getattr(values, field.name)), self._sources.get((name, field.name), 'default')))
         return rows

@@ -172,7 +172,9 @@ def _devices(server: Description) -> list[dict[str, Any]]:
 
 def network_data(server: Description) -> dict[str, Any]:
     """The body of network_data.json: links, networks and resolvers."""
-    links, networks, services = [], [], []
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: list[dict[str, Any]] = []
     for port in server.get('ports', []):
         link = f'tap{port["id"][:11]}'
         links.append(

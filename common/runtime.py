@@ -218,7 +218,7 @@ class Runtime:
         for parts in self.parts.values():
             for api in parts.apis:
                 made = api.application()
-                api.application = lambda made=made: made
+                api.application = _given(made)
 
     def prepare(self) -> None:
         """Bring the databases of the services built here up to date."""
@@ -338,3 +338,8 @@ def check_names() -> None:
         origin = pathlib.Path(spec.origin).resolve() if spec is not None and spec.origin else None
         if origin is not None and ours not in origin.parents:
             raise ConfigError(f'The package {name} is not the one of Pileus ({origin}). Install Pileus in a virtual environment of its own.')
+
+
+def _given(made: Any) -> Callable[[], Any]:
+    """A factory of what was made already."""
+    return lambda: made

@@ -23,6 +23,7 @@ from network.desired.model import HostNetwork, from_message, to_message
 from network.metadata_forward import Forwarder, Owners
 
 LOG = logging.getLogger(__name__)
+CLAIM = 'pileus-network-agent'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Agent:
     """Runs passes on a thread of its own.
 
     `fetch(known revision)` gives the desired state as JSON-ready values, or None when it is still the known one.
-    `send` tells the service. `interval`: seconds after which everything is looked at again, unasked.
+    `send` tells the service. `interval`: seconds after which everything is looked at again, unasked. `claim`: the name that one
+    agent at a time holds in the host's network namespace.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Agent:
         interval: float = 30.0,
         forwarder: Forwarder | None = None,
         host: str = '',
+        claim: str = CLAIM,
     ) -> None:
         self.reconciler = reconciler
         self.state: HostNetwork | None = None
@@ -76,6 +79,7 @@ class Agent:
         self._full_at = 0.0
         self._thread: threading.Thread | None = None
         self._claim: socket.socket | None = None
+        self._claim_name = claim
 
     def start(self) -> None:
         """Begin; the first pass comes at once."""
@@ -146,7 +150,7 @@ class Agent:
             return
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            claim.bind('\0pileus-network-agent')
+            claim.bind(f'\0{self._claim_name}')
         except OSError as error:
             claim.close()
             raise Unavailable('Another network agent works on this host.') from error

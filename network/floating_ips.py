@@ -176,5 +176,5 @@ def _router_to(work: Work, subnet_id: str, external_network_id: str, port_id: st
             'a Floating IP.'
         )
         raise NotFound(message=message, code='external_gateway_for_floating_ip_not_found')
-    subnet = rows.get(work.session, SUBNETS, subnet_id)
+    subnet = rows.need(work.session, SUBNETS, subnet_id)
     return next((row for row in found if row.interface_ip == subnet.gateway_ip), found[0])

@@ -8,6 +8,7 @@ moves its routers and DHCP servers, and a host that comes first after the networ
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -113,9 +114,9 @@ def sweep(service: NetworkService) -> int:
         return 0
     lost, unserved = service.read(ctx, lambda work: _astray(work, alive))
     for router_id in lost:
-        service.write(ctx, lambda work, router_id=router_id: _replace_router(work, router_id))
+        service.write(ctx, functools.partial(_replace_router, router_id))
     for network_id in unserved:
-        service.write(ctx, lambda work, network_id=network_id: _replace_server(work, network_id))
+        service.write(ctx, functools.partial(_replace_server, network_id))
     return len(lost) + len(unserved)
 
 
@@ -123,7 +124,7 @@ def _astray(work: Work, alive: set[str]) -> tuple[list[str], list[str]]:
     return queries.routers_not_on(work.session, alive), queries.networks_not_served_by(work.session, alive)
 
 
-def _replace_router(work: Work, router_id: str) -> None:
+def _replace_router(router_id: str, work: Work) -> None:
     router = rows.get(work.session, ROUTERS, router_id, lock=True)
     found = candidates(work)
     if router is not None and found and router.host not in found:
@@ -131,7 +132,7 @@ def _replace_router(work: Work, router_id: str) -> None:
         _move_router(work, router, found[0])
 
 
-def _replace_server(work: Work, network_id: str) -> None:
+def _replace_server(network_id: str, work: Work) -> None:
     network = rows.get(work.session, NETWORKS, network_id, lock=True)
     found = candidates(work)
     if network is None or not found:

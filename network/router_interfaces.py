@@ -32,7 +32,7 @@ def add(work: Work, router_id: str, subnet_id: str | None, port_id: str | None) 
     made = _by_port(work, router, str(port_id)) if port_id else _by_subnet(work, router, str(subnet_id))
     work.touched.hosts.add(router.host)
     work.touched.networks.add(made.row.network_id)
-    rows.update(work.session, ROUTERS, rows.get(work.session, ROUTERS, router.id))
+    rows.update(work.session, ROUTERS, rows.need(work.session, ROUTERS, router.id))
     return _answer(router, made)
 
 
@@ -111,7 +111,7 @@ def remove(work: Work, router_id: str, subnet_id: str | None, port_id: str | Non
         if not mine:
             message = f'Router {router.id} has no interface on subnet {subnet_id}.'
             raise NotFound(message=message, code='router_interface_not_found_for_subnet')
-    port = ports.with_parts(work, [rows.get(work.session, PORTS, mine[0].port_id)])[0]
+    port = ports.with_parts(work, [rows.need(work.session, PORTS, mine[0].port_id)])[0]
     _check_unneeded(work, router, port)
     work.touched.networks.add(port.row.network_id)
     ports.remove(work, port.row)

@@ -117,7 +117,7 @@ def delete(work: Work, router_id: str, if_revision: int | None = None) -> None:
     if floating_rows.of_router(work.session, row.id):
         raise Conflict(f'Router {row.id} still has floating IPs.', code='router_in_use')
     if row.gateway_port_id:
-        ports.remove(work, rows.get(work.session, PORTS, row.gateway_port_id))
+        ports.remove(work, rows.need(work.session, PORTS, row.gateway_port_id))
     touch(work, row.id, row.host)
     rows.delete(work.session, ROUTERS, row.id)
 
@@ -190,7 +190,7 @@ def _check_overlap(work: Work, router: Any, subnets: list[Any]) -> None:
 
 def _readdress(work: Work, router: Any, wanted: list[dict[str, Any]]) -> None:
     """Other addresses for the gateway that is there."""
-    port = rows.get(work.session, PORTS, router.gateway_port_id)
+    port = rows.need(work.session, PORTS, router.gateway_port_id)
     have = allocations.of_port(work.session, port.id)
     subnets = network_rows.subnets_of(work.session, port.network_id)
     chosen = addresses.choose(work, port.network_id, subnets, wanted, mac=port.mac_address, device_owner=own_ports.GATEWAY, have=have)
@@ -209,6 +209,6 @@ def _without_gateway(work: Work, router: Any) -> dict[str, Any]:
             'required by one or more floating IPs.'
         )
         raise Conflict(message, code='router_external_gateway_in_use_by_floating_ip')
-    ports.remove(work, rows.get(work.session, PORTS, router.gateway_port_id))
+    ports.remove(work, rows.need(work.session, PORTS, router.gateway_port_id))
     touch(work, router.id, router.host)
     return {'external_network_id': None, 'gateway_port_id': None, 'enable_snat': True}

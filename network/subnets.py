@@ -160,7 +160,9 @@ def update(work: Work, subnet_id: str, body: dict[str, Any], if_revision: int | 
     """Change a subnet. Raises InvalidInput, Conflict."""
     subnet = find(work, subnet_id, UPDATE, lock=True)
     check_revision(subnet, if_revision)
-    changes = {name: body[name] for name in ('name', 'description', 'enable_dhcp') if name in body and body[name] != getattr(subnet, name)}
+    changes: dict[str, Any] = {
+        name: body[name] for name in ('name', 'description', 'enable_dhcp') if name in body and body[name] != getattr(subnet, name)
+    }
     _check_lists(work, body, subnet.ip_version)
     for name in ('dns_nameservers', 'service_types'):
         if name in body:
@@ -176,7 +178,7 @@ def update(work: Work, subnet_id: str, body: dict[str, Any], if_revision: int | 
     if changes.keys() - {'name', 'description', 'allocation_pools', 'service_types'}:
         work.touched.networks.add(subnet.network_id)
     if 'enable_dhcp' in changes:
-        network = rows.get(work.session, networks.NETWORKS, subnet.network_id, lock=True)
+        network = rows.need(work.session, networks.NETWORKS, subnet.network_id, lock=True)
         placement_of_agents.serve(work, network, queries.subnets_of(work.session, subnet.network_id))
     return changed
 
@@ -221,5 +223,5 @@ def delete(work: Work, subnet_id: str, if_revision: int | None = None) -> None:
     work.touched.networks.add(subnet.network_id)
     allocations.release_subnet(work.session, subnet.id)
     rows.delete(work.session, SUBNETS, subnet.id)
-    network = rows.get(work.session, networks.NETWORKS, subnet.network_id, lock=True)
+    network = rows.need(work.session, networks.NETWORKS, subnet.network_id, lock=True)
     placement_of_agents.serve(work, network, queries.subnets_of(work.session, subnet.network_id))

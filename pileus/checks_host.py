@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
-import shutil
 import stat
 import time
 from collections.abc import Iterator
 
 from common.config import ConfigError, ServiceOptions
 from common.privileged.commands import find
-from pileus.doctor import WARNING, Check, Finding, Site, Skip
+from pileus.doctor import PROBLEM, WARNING, Check, Finding, Site, Skip
 
 _ENOUGH_BYTES = 2 << 30
 _ENOUGH_FILES = 10_000
@@ -49,13 +49,12 @@ def secrets(site: Site) -> Iterator[Finding]:
 
 def disk(site: Site) -> Iterator[Finding]:
     """Room for databases, images and logs."""
-    import os
-
-    usage = shutil.disk_usage(site.state)
-    if usage.free < _ENOUGH_BYTES:
-        severity = WARNING if usage.free > _ENOUGH_BYTES // 8 else 'problem'
-        yield Finding(f'{site.state} has {usage.free >> 20} MiB left of {usage.total >> 20}.', f'See what takes the room: du -xh -d2 {site.state} | sort -h | tail', severity)
     found = os.statvfs(site.state)
+    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    if free < _ENOUGH_BYTES:
+        severity = WARNING if free > _ENOUGH_BYTES // 8 else PROBLEM
+        remedy = f'See what takes the room: du -xh -d2 {site.state} | sort -h | tail'
+        yield Finding(f'{site.state} has {free >> 20} MiB left of {total >> 20}.', remedy, severity)
     if found.f_files and found.f_favail < _ENOUGH_FILES:
         yield Finding(f'The file system of {site.state} has room for {found.f_favail} more files.', f'Delete what is not needed: du --inodes -x -d2 {site.state} | sort -n | tail')
 
@@ -63,7 +62,7 @@ def disk(site: Site) -> Iterator[Finding]:
 def clock(site: Site) -> Iterator[Finding]:
     """A clock that was never set makes tokens invalid."""
     if time.time() < _EARLIEST:
-        yield Finding(f'The clock of this machine says {time.ctime()}.', "Set it: date -s 'YYYY-MM-DD HH:MM:SS', or start a time service: apt-get install chrony")
+        yield Finding(f'The clock of this machine says {time.ctime(time.time())}.', "Set it: date -s 'YYYY-MM-DD HH:MM:SS', or start a time service: apt-get install chrony")
 
 
 def memory(site: Site) -> Iterator[Finding]:

@@ -180,7 +180,8 @@ def _declared_query(query: Any) -> tuple[dict[str, Type], str | None]:
     if query is None:
         return {}, None
     if isinstance(query, Mapping) and query.get('type') == 'object' and isinstance(query.get('properties', {}), Mapping):
-        extra = 'refuse' if query.get('additionalProperties') is False else None
+        others = query.get('additionalProperties')
+        extra = 'refuse' if others is False else None if others is None else 'keep'
         return {name: as_type(schema) for name, schema in query.get('properties', {}).items()}, extra
     return {name: as_type(kind) for name, kind in query.items()}, None
 

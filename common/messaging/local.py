@@ -76,7 +76,7 @@ class Channel(memory.Channel):
     def __init__(self, connection: Transport, **rest: Any) -> None:
         super().__init__(connection, **rest)
         self.host = connection.host
-        self.queues = self.host.queues  # type: ignore[assignment]
+        self.queues = self.host.queues
 
     def _new_queue(self, queue: str, **rest: Any) -> None:
         with self.host.lock:
@@ -165,7 +165,7 @@ class Transport(memory.Transport):
             if self.host.connections <= 0:
                 _hosts.pop(self.name, None)
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **rest: Any) -> None:
         """Deliver one message, waiting up to `timeout` seconds. Raises TimeoutError, also when `wake` interrupts."""
         while True:
             try:

@@ -284,7 +284,7 @@ _NAMES = ('instances', 'cores', 'ram', 'key_pairs', 'metadata_items', 'server_gr
 _QUOTA_BODY = Raw(
     {
         'type': 'object',
-        'properties': {**{name: _LIMIT for name in _NAMES}, 'force': {'type': ['boolean', 'string']}, 'tenant_id': {'type': 'string'}},
+        'properties': {**dict.fromkeys(_NAMES, _LIMIT), 'force': {'type': ['boolean', 'string']}, 'tenant_id': {'type': 'string'}},
         'additionalProperties': False,
     },
     'an object of limits',

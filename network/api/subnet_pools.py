@@ -26,7 +26,9 @@ _SHOWN = ('name', 'prefixes', 'ip_version', 'min_prefixlen', 'default_prefixlen'
 
 def views(work: Work, found: Sequence[Any]) -> list[dict[str, Any]]:
     """Pools as clients see them."""
-    return [{**standard(row), **{name: getattr(row, name) for name in _SHOWN}, 'address_scope_id': None, 'tags': tags_of(row)} for row in found]
+    return [
+        {**standard(row), **{name: getattr(row, name) for name in _SHOWN}, 'address_scope_id': None, 'tags': tags_of(row)} for row in found
+    ]
 
 
 CRUD = Crud(subnet_pools, views)

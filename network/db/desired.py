@@ -47,7 +47,7 @@ def _bound(session: Session, networks: set[str]) -> list[Any]:
     fields = [
         _P[name] for name in ('id', 'network_id', 'mac_address', 'device_id', 'device_owner', 'project_id', 'host', 'extra_dhcp_opts')
     ]
-    found = []
+    found: list[Any] = []
     for part in chunks(sorted(networks)):
         found += session.execute(sa.select(*fields).where(_P.network_id.in_(part), _P.host != ''))
     return found

@@ -81,7 +81,9 @@ def all_agents(session: Session) -> list[Any]:
 
 def able(session: Session, since: datetime.datetime) -> list[str]:
     """Hosts that serve networks, are not administratively down, and were heard of since."""
-    query = sa.select(AGENTS.c.host).where(AGENTS.c.serves_networks.is_(True), AGENTS.c.admin_state_up.is_(True), AGENTS.c.heartbeat_at >= since)
+    query = sa.select(AGENTS.c.host).where(
+        AGENTS.c.serves_networks.is_(True), AGENTS.c.admin_state_up.is_(True), AGENTS.c.heartbeat_at >= since
+    )
     return [host for (host,) in session.execute(query.order_by(AGENTS.c.host))]
 
 

@@ -33,7 +33,7 @@ class _Shape:
         self.values: dict[str, Any] = {}
         for column in table.columns:
             default = column.default
-            self.values[column.name] = default.arg if default is not None and default.is_scalar else None
+            self.values[column.name] = default.arg if default is not None and default.is_scalar else None  # type: ignore[attr-defined]
         self.times = [name for name in _TIMES if name in self.values]
         self.has_id = 'id' in self.values
 
@@ -78,6 +78,14 @@ def get(session: Session, table: Any, identifier: str, *, lock: bool = False) ->
     """The row with this id, or None. `lock`: others that ask so wait until this transaction ends (SQLite has one writer anyway)."""
     query = sa.select(table).where(table.c.id == identifier)
     return session.execute(query.with_for_update() if lock else query).first()
+
+
+def need(session: Session, table: Any, identifier: str | None, *, lock: bool = False) -> Any:
+    """The row that must be there by what was read before; Collision where somebody has just removed it."""
+    found = get(session, table, identifier or '', lock=lock)
+    if found is None:
+        raise Collision(f'{table.name} {identifier}')
+    return found
 
 
 def get_many(session: Session, table: Any, identifiers: Iterable[str]) -> dict[str, Any]:

@@ -183,18 +183,27 @@ class HostNetwork:
     address_sets: tuple[AddressSet, ...] = ()
 
 
+_PLAIN = frozenset({str, int, bool})
+
+
 def to_message(value: Any) -> Any:
     """JSON-ready form of any of these values; what has its default is left out."""
-    if dataclasses.is_dataclass(value):
-        out = {}
-        for field in dataclasses.fields(value):
-            item = getattr(value, field.name)
-            if field.default is dataclasses.MISSING or item != field.default:
-                out[field.name] = to_message(item)
-        return out
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, tuple):
         return [to_message(item) for item in value]
-    return value
+    out = {}
+    for name, default in _fields(type(value)):
+        item = getattr(value, name)
+        if default is dataclasses.MISSING or item != default:
+            out[name] = to_message(item)
+    return out
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
+    """(name, default) of each field."""
+    return tuple((field.name, field.default) for field in dataclasses.fields(kind))
 
 
 def from_message(data: dict[str, Any]) -> HostNetwork:

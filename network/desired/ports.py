@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from network.desired import firewall
-from network.desired.model import Address, Guest, Port
+from network.desired.model import Address, Guest, Port, Rule
 from network.desired.snapshot import Snapshot
 
 CLOUD = 'network:'
@@ -32,6 +33,7 @@ def addresses_of(port_id: str, snapshot: Snapshot, lengths: Mapping[str, int]) -
     return tuple(Address(address, lengths[subnet_id], subnet_id) for subnet_id, address in held if subnet_id in lengths)
 
 
+@functools.lru_cache(65536)
 def _sortable(address: str) -> tuple[int, int]:
     parsed = ipaddress.ip_address(address)
     return parsed.version, int(parsed)
@@ -39,11 +41,15 @@ def _sortable(address: str) -> tuple[int, int]:
 
 def guest_ports(snapshot: Snapshot, lengths: Mapping[str, int]) -> tuple[Port, ...]:
     """The guests' ports of the host, by id."""
-    return tuple(_port(row, snapshot, lengths) for row in sorted(snapshot.ports, key=lambda row: row.id) if is_guest(row))
+    rules: dict[tuple[str, ...], tuple[Rule, ...]] = {}  # most ports of a host are in the same few groups
+    return tuple(_port(row, snapshot, lengths, rules) for row in sorted(snapshot.ports, key=lambda row: row.id) if is_guest(row))
 
 
-def _port(row: Any, snapshot: Snapshot, lengths: Mapping[str, int]) -> Port:
+def _port(row: Any, snapshot: Snapshot, lengths: Mapping[str, int], rules: dict[tuple[str, ...], tuple[Rule, ...]]) -> Port:
     own = row.mac_address
+    groups = tuple(sorted(snapshot.groups.get(row.id, ())))
+    if groups not in rules:
+        rules[groups] = firewall.rules_of(groups, snapshot.rules)
     pairs = sorted(('' if mac == own else mac, address) for mac, address in row.allowed_address_pairs or ())
     return Port(
         id=row.id,
@@ -56,7 +62,7 @@ def _port(row: Any, snapshot: Snapshot, lengths: Mapping[str, int]) -> Port:
         admin_state_up=row.admin_state_up,
         port_security=row.port_security_enabled,
         allowed_pairs=tuple(pairs),
-        rules=firewall.rules_of(snapshot.groups.get(row.id, ()), snapshot.rules),
+        rules=rules[groups],
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,34 +27,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LabHost]]:
-    """Makes hosts: `labs.append(...)` is done by `lab`; all are closed at the end."""
+def labs() -> Iterator[list[LabHost]]:
+    """The hosts of a test, which are closed at its end."""
     made: list[LabHost] = []
     yield made
     for host in made:
         host.close()
+        shutil.rmtree(host.folder, ignore_errors=True)
 
 
 @pytest.fixture
-def lab(labs: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> LabHost:
+def lab(labs: list[LabHost]) -> LabHost:
     """One host."""
-    host = new_host(tmp_path_factory)
-    labs.append(host)
-    return host
+    labs.append(new_host())
+    return labs[-1]
 
 
 @pytest.fixture
-def another_lab(labs: list[LabHost], tmp_path_factory: pytest.TempPathFactory) -> LabHost:
+def another_lab(labs: list[LabHost]) -> LabHost:
     """Another host."""
-    host = new_host(tmp_path_factory)
-    labs.append(host)
-    return host
+    labs.append(new_host())
+    return labs[-1]
 
 
-def new_host(factory: pytest.TempPathFactory) -> LabHost:
-    """A host whose folder the DHCP server may read after it gave up its rights."""
-    folder = factory.mktemp('lab')
-    for place in (folder, *folder.parents):
-        if place.stat().st_uid == os.geteuid() and str(place).startswith('/tmp/'):
-            place.chmod(0o755)
+def new_host() -> LabHost:
+    """A host whose folder the DHCP server may read after it gave up its rights (pytest's own folders are closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix='pileus-lab-'))
+    folder.chmod(0o755)
     return LabHost(folder)

@@ -138,6 +138,8 @@ class LabHost:
         if _libc.mount(b'tmpfs', b'/run/netns', b'tmpfs', 0, None) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self.sh('ip link set dev lo up')
+        # A new namespace takes this over from the machine, on which a cloud may be running.
+        Path('/proc/sys/net/ipv4/ip_forward').write_text('0')
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a function in the host's thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,13 +63,14 @@ def hands(tmp_path: Path) -> Hands:
 
 
 MADE: list[Agent] = []
+CLAIM = f'pileus-test-{os.getpid()}'  # a cloud may be running on this machine
 
 
 def agent(hands: Hands, service: Service, **more: Any) -> Agent:
     """A new agent; the one before it is as if killed."""
     for former in MADE:
         former.release()
-    MADE.append(Agent(hands, service.fetch, service.send, **{'host': 'h1', **more}))  # type: ignore[arg-type]
+    MADE.append(Agent(hands, service.fetch, service.send, **{'host': 'h1', 'claim': CLAIM, **more}))  # type: ignore[arg-type]
     return MADE[-1]
 
 
@@ -166,7 +168,7 @@ def test_second_agent_keeps_its_hands_off(hands: Hands) -> None:
     service = Service()
     first = agent(hands, service)
     first.once()
-    second = Agent(hands, service.fetch, service.send)  # type: ignore[arg-type]
+    second = Agent(hands, service.fetch, service.send, claim=CLAIM)  # type: ignore[arg-type]
     with pytest.raises(Unavailable):
         second.once()
     assert len(hands.applied) == 1
