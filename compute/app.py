@@ -15,7 +15,7 @@ from common.service.heartbeat import Periodic
 from compute.api import RESOURCES
 from compute.api.versions import SPEC
 from compute.conf import ComputeOptions
-from compute.control import Control
+from compute.control import Control, PortListener
 from compute.db import servers as queries
 from compute.db.models import QUOTAS, TABLES
 from compute.operations import DEFINITIONS
@@ -23,6 +23,7 @@ from compute.reconcile import reconcile
 from compute.rpc import ComputeControl, ComputeHost, ComputeMetadata
 from compute.service import ComputeService, quota_defaults
 from compute.worker import ComputeWorker, HostEnd, make_drivers
+from network.rpc import PortEvents
 from scheduler.rpc import Scheduler
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _conductor(runtime: Runtime, service: ComputeService) -> WorkerPart:
         control = Control(service, runner)
         started.append(runtime.broker.serve(ComputeControl, control, workers=4))
         started.append(runtime.broker.serve(ComputeMetadata, control, workers=8))
+        started.append(runtime.broker.serve(PortEvents, PortListener(service), host=f'compute.{runtime.host}.{id(service):x}', workers=2))
         runner.start()
 
     def stop(drain: float) -> None:

@@ -38,3 +38,22 @@ class Control:
             raise NotFound('instance', server_id)
         server.network_info = floating.current(self.service, ctx, server)
         return dict(describe.description(server))
+
+
+class PortListener:
+    """Hears of ports from the network service: answers `PortEvents`. What is missed is found by looking, a little later."""
+
+    def __init__(self, service: ComputeService) -> None:
+        self.service = service
+
+    def port_active(self, ctx: Context, port: str, device: str) -> None:
+        """A port is wired: let the operation that may wait for it look again."""
+        with self.service.db.read() as session:
+            live = self.service.ops.live(session, device) if device else None
+        if live is not None and live.place is not None:
+            self.service.ops.ring(live.place, live.id)
+
+    def addresses_changed(self, ctx: Context, port: str, device: str) -> None:
+        """A floating address came or went: the server's row shows it."""
+        if device:
+            floating.refresh(self.service, ctx, device)

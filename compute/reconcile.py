@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -17,62 +18,79 @@ if TYPE_CHECKING:
     from compute.worlds import HostWorld
 
 LOG = logging.getLogger(__name__)
-# What a server becomes when its guest is found in another power state.
-_SHOULD_BE = {ACTIVE: base.RUNNING, PAUSED: base.PAUSED}
+# What a server becomes when its guest is found in this power state. A suspended server's guest is off, so that state is not here.
 _BECOMES = {base.SHUTDOWN: STOPPED, base.CRASHED: STOPPED, base.NOSTATE: STOPPED, base.PAUSED: PAUSED, base.RUNNING: ACTIVE}
+_WATCHED = frozenset({ACTIVE, STOPPED, PAUSED})
+
+
+@dataclasses.dataclass
+class _Found:
+    """What a host has: power states of guests, and ids of servers with disks."""
+
+    world: HostWorld
+    guests: dict[str, int]
+    disks: set[str]
 
 
 def reconcile(worker: ComputeWorker) -> dict[str, int]:
-    """One pass over all hosts of a worker; gives how many of what was put right."""
-    done = {'removed': 0, 'corrected': 0}
+    """One pass over all hosts of a worker; gives how many guests were removed and how many states corrected."""
+    found = []
     for world in worker.worlds.values():
         try:
-            for name, count in _host(worker.service, world).items():
-                done[name] += count
+            # What is there is read before what should be: a guest made in between is in neither list.
+            found.append(_Found(world, world.driver.list_servers(), world.driver.list_disks()))
         except PileusError as error:
             LOG.warning('host %s cannot be compared with the database now: %s', world.host, error.message)
+    with worker.service.db.read() as session:
+        rows = queries.on_hosts(session, [one.world.host for one in found])
+        present = {server_id for one in found for server_id in (*one.guests, *one.disks)}
+        known = queries.known(session, sorted(present))
+        live = queries.with_live_operation(session, sorted(present | rows.keys()))
+    done = {'removed': 0, 'corrected': 0}
+    for one in found:
+        done['removed'] += _remove_strays(one, known, live)
+    guests = {(one.world.host, server_id): state for one in found for server_id, state in one.guests.items()}
+    for server_id, row in rows.items():
+        power_state = guests.get((row.host, server_id), base.NOSTATE)
+        if server_id not in live and row.vm_state in _WATCHED and _BECOMES.get(power_state, row.vm_state) != row.vm_state:
+            done['corrected'] += set_power(worker.service, server_id, row.host, power_state)
     return done
 
 
-def _host(service: ComputeService, world: HostWorld) -> dict[str, int]:
-    # What is there is read before what should be: a guest made in between is in neither list.
-    guests = world.driver.list_servers()
-    disks = world.driver.list_disks()
-    with service.db.read() as session:
-        known = queries.known(session, sorted({*guests, *disks}))
-        rows = {row.id: row for row in queries.on_host(session, world.host)}
-        live = {server_id for server_id in {*guests, *disks, *rows} if service.ops.live(session, server_id) is not None}
-    removed = 0
-    for server_id in {*guests, *disks} - live:
+def _remove_strays(found: _Found, known: dict[str, Any], live: set[str]) -> int:
+    """Remove guests and disks of servers that are deleted or elsewhere; those of servers that nobody knows are left alone."""
+    removed, host = 0, found.world.host
+    for server_id in {*found.guests, *found.disks} - live:
         row = known.get(server_id)
         if row is None:
-            LOG.warning('server %s has a guest or disk on %s and no record; it is left alone', server_id, world.host)
-        elif row.deleted or row.host != world.host:
-            world.driver.destroy(server_id)
-            world.driver.delete_disk(server_id)
+            LOG.warning('server %s has a guest or disk on %s and no record; it is left alone', server_id, host)
+        elif row.vm_state == queries.GONE or (row.host is not None and row.host != host):
+            LOG.info('what is left of server %s on %s is removed', server_id, host)
+            try:
+                found.world.driver.destroy(server_id)
+                found.world.driver.delete_disk(server_id)
+            except PileusError as error:
+                LOG.warning('what is left of server %s on %s cannot be removed now: %s', server_id, host, error.message)
+                continue
             removed += 1
-    return {'removed': removed, 'corrected': _states(service, rows, guests, live)}
+    return removed
 
 
-def _states(service: ComputeService, rows: dict[str, Any], guests: dict[str, int], live: set[str]) -> int:
-    """Guests that are in another state than their server's are told of; gives how many."""
-    corrected = 0
-    for server_id, row in rows.items():
-        wanted = _SHOULD_BE.get(row.vm_state)
-        if wanted is None or row.deleted or server_id in live or guests.get(server_id, base.NOSTATE) == wanted:
-            continue
-        corrected += set_power(service, server_id, guests.get(server_id, base.NOSTATE))
-    return corrected
+def look(service: ComputeService, world: HostWorld, server_id: str) -> bool:
+    """Compare one server whose guest has just changed by itself; whether its state was corrected."""
+    return set_power(service, server_id, world.host, world.driver.power_state(server_id))
 
 
-def set_power(service: ComputeService, server_id: str, power_state: int) -> bool:
-    """Note the power state that a guest took by itself; whether anything changed."""
+def set_power(service: ComputeService, server_id: str, host: str | None, power_state: int) -> bool:
+    """Note the power state that a guest on a host took by itself; whether anything changed."""
+    becomes = _BECOMES.get(power_state)
+    with service.db.read() as session:
+        row = queries.known(session, [server_id]).get(server_id)
+    if becomes is None or row is None or row.host != host or row.vm_state not in _WATCHED or row.vm_state == becomes:
+        return False
     with service.db.write() as session:
         server = queries.get(session, server_id)
-        if server is None or server.task_state is not None or service.ops.live(session, server_id) is not None:
-            return False
-        becomes = _BECOMES.get(power_state)
-        if becomes is None or server.vm_state not in (ACTIVE, STOPPED, PAUSED) or server.vm_state == becomes:
+        if server is None or server.host != host or server.vm_state not in _WATCHED or service.ops.live(session, server_id) is not None:
             return False
         LOG.info('server %s is %s now: its guest changed by itself', server_id, becomes)
         server.vm_state, server.power_state, server.updated_at = becomes, power_state, now()

@@ -49,7 +49,7 @@ class Control:
         state = self.service.read(ctx, lambda work: _state(work, host))
         with self._sent_lock:
             self._sent[host] = clock.monotonic()
-        return to_message(state)  # type: ignore[no-any-return]
+        return to_message(state)
 
     def _is_stale(self, host: str) -> bool:
         with self._sent_lock:
@@ -78,7 +78,7 @@ def _state(work: Work, host: str) -> Any:
 
 def _note(work: Work, host: str, heartbeat: dict[str, Any], ports: dict[str, str], revision: int) -> bool:
     """Whether the agent is new, was silent for long, or can now do what it could not."""
-    agent = queries.agent_of(work.session, host)
+    agent: Any = queries.agent_of(work.session, host)
     if agent is None:
         _register(work, host)
         agent = queries.agent_of(work.session, host)

@@ -39,6 +39,7 @@ class Plan:
     private_cidr: str = '10.11.12.0/24'
     physical_network: str = 'external'
     image_path: pathlib.Path | None = None
+    image_min_ram: int = 0  # MiB that the guest image needs to boot
 
 
 class Cloud:
@@ -78,7 +79,7 @@ def furnish(cloud: Cloud, plan: Plan, demo_password: str, say: Say) -> None:
     demo = _demo_project(cloud, demo_password)
     _flavors(cloud)
     if plan.image_path is not None:
-        upload_image(cloud, plan.image_path, say)
+        upload_image(cloud, plan.image_path, say, plan.image_min_ram)
     _networks(cloud, plan, demo)
 
 
@@ -103,7 +104,7 @@ def _flavors(cloud: Cloud) -> None:
             compute.post('/flavors', json={'flavor': body})
 
 
-def upload_image(cloud: Cloud, path: pathlib.Path, say: Say) -> str:
+def upload_image(cloud: Cloud, path: pathlib.Path, say: Say, min_ram: int = 0) -> str:
     """The id of the public image, uploaded if it is not there; one whose upload was cut short is made anew."""
     images = cloud.of('image')
     found = cloud.find('image', '/v2/images', 'images', name=IMAGE_NAME)
@@ -111,7 +112,7 @@ def upload_image(cloud: Cloud, path: pathlib.Path, say: Say) -> str:
         return str(found['id'])
     if found is not None:
         images.delete(f'/v2/images/{found["id"]}')
-    body = {'name': IMAGE_NAME, 'disk_format': 'qcow2', 'container_format': 'bare', 'visibility': 'public', 'os_distro': 'pileus', 'hw_rng_model': 'virtio'}
+    body = {'name': IMAGE_NAME, 'disk_format': 'qcow2', 'container_format': 'bare', 'visibility': 'public', 'min_ram': min_ram, 'os_distro': 'pileus', 'hw_rng_model': 'virtio'}
     image = images.post('/v2/images', json=body).json()
     say(f'uploading {path.name} ({path.stat().st_size >> 20} MiB)')
     with path.open('rb') as data:

@@ -95,7 +95,7 @@ class Up:
         started = self._start(settings)
         answering = monotonic() - running
         cloud = self._cloud('admin')
-        furnish(cloud, Plan(image_path=image), state_files.secret(self.state, 'demo-password'), self.say)
+        furnish(cloud, Plan(image_path=image, image_min_ram=0 if self.given.simulated else 96), state_files.secret(self.state, 'demo-password'), self.say)
         self.say('flavors, image, networks and the demo project are there')
         if not self.given.no_server and not self.given.simulated:
             self._first_light()

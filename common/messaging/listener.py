@@ -146,7 +146,8 @@ class Listener:
             return True
         readable, _, _ = select.select([raw, self._wake_reader], [], [], _TURN)
         if self._wake_reader in readable:
-            self._wake_reader.recv(4096)
+            with contextlib.suppress(BlockingIOError):
+                self._wake_reader.recv(4096)
         return raw in readable
 
     def _acknowledge(self) -> None:

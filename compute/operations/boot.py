@@ -115,7 +115,7 @@ def _wait_for_network(run: Run) -> None:
     for port_id in (run.outputs['make_ports'] or {})['waiting']:
         status = client.get(f'/v2.0/ports/{port_id}?fields=id&fields=status')['port']['status']
         if status != 'ACTIVE':
-            raise NotYet(f'The network of the host has not made port {port_id} yet.', after=0.1 if run.attempt < 20 else 0.5)
+            raise NotYet(f'The network of the host has not made port {port_id} yet.', after=0.25)
 
 
 def _spawn(run: Run) -> None:

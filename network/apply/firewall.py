@@ -116,7 +116,9 @@ def _masquerade(nat: Table, gateways: list[HostGateway]) -> None:
         for cidr in gateway.masquerade:
             chain = nat.chain(NAT, jump_from='POSTROUTING')
             # Packets that a bridge passes on come through here as well (bridge-nf): they do not leave the host.
-            chain.append(f'-s {rules.network(cidr)} ! -o {names.bridge(gateway.network_id)} -m physdev ! --physdev-is-bridged -j MASQUERADE')
+            chain.append(
+                f'-s {rules.network(cidr)} ! -o {names.bridge(gateway.network_id)} -m physdev ! --physdev-is-bridged -j MASQUERADE'
+            )
 
 
 def _out_rules(port: Port, version: int) -> list[str]:

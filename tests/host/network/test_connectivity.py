@@ -10,7 +10,7 @@ from network.apply.spoofing import link_local
 from network.desired.model import Address, Rule, Subnet
 from network.metadata_http import Request
 from network.metadata_proxy import MetadataProxy
-from tests.host.network.cloud import OPEN, Cloud
+from tests.host.network.cloud import EGRESS, OPEN, Cloud
 from tests.host.network.lab import LabHost, TapGuest, eventually
 
 
@@ -365,3 +365,21 @@ def test_guest_makes_its_own_ipv6_address_from_what_the_router_says(lab: LabHost
     cloud.change_router(router, interfaces=interfaces)
     lab.apply(cloud.state())
     assert dnsmasq.find(lab.host, router, dnsmasq.ADVERTISER) is None
+
+
+def test_guest_sees_who_came_through_its_floating_address(lab: LabHost) -> None:
+    cloud = Cloud()
+    one, outside = cloud.network(1), cloud.external()
+    rules = (*EGRESS, Rule('ingress', protocol='tcp', port_min=22, port_max=22, remote='172.24.4.1/32'))
+    port = cloud.port(one, 11, rules)
+    router = cloud.router(one, external=outside)
+    cloud.floating(router, '172.24.4.50', port)
+    # An address of the host that a careless masquerade would put in the place of the real one.
+    lab.sh('ip link add name uplink type veth peer name other')
+    lab.sh('ip addr add 198.51.100.1/24 dev uplink')
+    lab.sh('ip link set dev uplink up')
+    guest = lab.guest(port)
+    lab.apply(cloud.state())
+    guest.dhcp()
+    guest.serve(22)
+    assert lab.reaches('172.24.4.50', 22)

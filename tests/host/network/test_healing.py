@@ -207,6 +207,7 @@ def test_cleanup_leaves_nothing(running: Running) -> None:
     assert lab.run(lambda: cleanup(lab.host)) == []
 
 
+@pytest.mark.slow
 def test_agent_killed_at_any_command_leaves_a_host_that_the_next_pass_repairs(lab: LabHost) -> None:
     cloud = Cloud()
     one, outside = cloud.network(1), cloud.external()
