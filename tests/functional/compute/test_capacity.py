@@ -1,0 +1,44 @@
+"""Two hundred servers at once on hosts that have room for one hundred and fifty."""
+
+from __future__ import annotations
+
+import collections
+import pathlib
+import re
+
+from tests.functional.cloud import eventually, running
+
+HOSTS, EACH, ASKED = 15, 10, 200
+
+
+def test_exactly_as_many_as_fit_become_active(tmp_path: pathlib.Path) -> None:
+    sizes = {'simulated_hosts': HOSTS, 'simulated_vcpus': 1000, 'simulated_memory_mib': EACH * 512, 'simulated_disk_gib': 10000}
+    scheduler = {'ratio_ram': 1.0}
+    with running(tmp_path, compute=sizes, scheduler=scheduler) as cloud:
+        client = cloud.client()
+        client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': -1, 'cores': -1, 'ram': -1}})
+        client.ask('PUT', 'network', f'/v2.0/quotas/{client.project_id}', {'quota': {'port': -1}})
+        client.ask('POST', 'compute', '/flavors', {'flavor': {'id': '1', 'name': 'm1', 'ram': 512, 'vcpus': 1, 'disk': 1}})
+        image = client.ask('POST', 'image', '/v2/images', {'name': 'i', 'disk_format': 'raw', 'container_format': 'bare'})['id']
+        client.ask('PUT', 'image', f'/v2/images/{image}/file', b'\0' * 512, headers={'Content-Type': 'application/octet-stream'})
+        network = client.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'n'}})['network']['id']
+        client.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': network, 'ip_version': 4, 'cidr': '10.8.0.0/16'}})
+        body = {'name': 's', 'imageRef': image, 'flavorRef': '1', 'networks': [{'uuid': network}], 'min_count': 100, 'max_count': 100}
+        for _ in range(ASKED // 100):
+            client.ask('POST', 'compute', '/servers', {'server': body})
+
+        def settled() -> list[dict]:
+            found = client.ask('GET', 'compute', '/servers/detail?limit=1000')['servers']
+            return found if len(found) == ASKED and all(server['status'] != 'BUILD' for server in found) else []
+
+        servers = eventually(settled, seconds=120, what='the end of all boots')
+    active = [server for server in servers if server['status'] == 'ACTIVE']
+    refused = [server['fault']['message'] for server in servers if server['status'] == 'ERROR']
+    assert len(active) == HOSTS * EACH and len(refused) == ASKED - HOSTS * EACH
+    for message in refused:
+        assert 'memory' in message and re.search(r'want 512 MiB', message) and re.search(r'best \d+', message), message
+        assert len(message) <= 255
+    addresses = [entry['addr'] for server in active for entry in server['addresses']['n']]
+    assert len(addresses) == len(set(addresses)) == len(active)
+    per_host = collections.Counter(server['OS-EXT-SRV-ATTR:host'] for server in active)
+    assert set(per_host.values()) == {EACH}

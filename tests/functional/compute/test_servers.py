@@ -1,0 +1,207 @@
+"""Servers over HTTP, on simulated hosts, with all services real."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.bench.client import Client
+from tests.functional.cloud import TestCloud, eventually
+
+NEW = {'OpenStack-API-Version': 'compute 2.79'}
+
+
+@pytest.fixture(scope='module')
+def admin(cloud: TestCloud) -> Client:
+    client = cloud.client()
+    for flavor_id, ram in (('1', 512), ('42', 64), ('huge', 10_000_000)):
+        status, _, _ = client.raw(
+            'POST', f'{client.catalog["compute"]}/flavors', {'flavor': {'id': flavor_id, 'name': f'f{flavor_id}', 'ram': ram, 'vcpus': 1, 'disk': 1}}
+        )
+        assert status in (200, 409)
+    return client
+
+
+@pytest.fixture(scope='module')
+def image(admin: Client) -> str:
+    body = {'name': 'tiny', 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'public'}
+    made = admin.ask('POST', 'image', '/v2/images', body)['id']
+    admin.ask('PUT', 'image', f'/v2/images/{made}/file', b'\0' * 4096, headers={'Content-Type': 'application/octet-stream'})
+    return str(made)
+
+
+@pytest.fixture(scope='module')
+def network(admin: Client) -> str:
+    made = admin.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'servers'}})['network']['id']
+    admin.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': made, 'ip_version': 4, 'cidr': '10.9.0.0/24'}})
+    return str(made)
+
+
+class Servers:
+    """Makes servers and removes them again."""
+
+    def __init__(self, client: Client, image: str, network: str) -> None:
+        self.client, self.image, self.network = client, image, network
+        self.made: list[str] = []
+
+    def create(self, status: str = 'ACTIVE', **values: Any) -> dict[str, Any]:
+        body = {'name': 'web', 'imageRef': self.image, 'flavorRef': '1', 'networks': [{'uuid': self.network}], **values}
+        made = self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
+        self.made.append(made)
+        return eventually(lambda: self.in_status(made, status), what=f'server {made} {status}')
+
+    def in_status(self, server: str, status: str) -> dict[str, Any] | None:
+        found = self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server']
+        return found if found['status'] == status and found['OS-EXT-STS:task_state'] is None else None
+
+    def act(self, server: str, action: dict[str, Any], status: str | None = None) -> Any:
+        answer = self.client.ask('POST', 'compute', f'/servers/{server}/action', action, headers=NEW)
+        return eventually(lambda: self.in_status(server, status), what=status) if status else answer
+
+    def gone(self, server: str) -> bool:
+        return self.client.raw('GET', f'{self.client.catalog["compute"]}/servers/{server}')[0] == 404
+
+
+@pytest.fixture
+def servers(admin: Client, image: str, network: str) -> Iterator[Servers]:
+    made = Servers(admin, image, network)
+    yield made
+    for server in made.made:
+        admin.raw('DELETE', f'{admin.catalog["compute"]}/servers/{server}')
+    eventually(lambda: all(made.gone(server) for server in made.made), what='deletion')
+
+
+def test_a_server_becomes_active_with_an_address(servers: Servers) -> None:
+    server = servers.create(metadata={'a': 'b'}, description='first', tags=['x'])
+    addresses = [entry['addr'] for entry in server['addresses']['servers']]
+    assert len(addresses) == 1 and addresses[0].startswith('10.9.0.')
+    assert server['metadata'] == {'a': 'b'} and server['description'] == 'first' and server['tags'] == ['x']
+    assert server['flavor']['original_name'] == 'f1' and server['OS-EXT-SRV-ATTR:host']
+    port = servers.client.ask('GET', 'network', f'/v2.0/ports?device_id={server["id"]}')['ports'][0]
+    assert port['status'] == 'ACTIVE' and port['binding:host_id'] == server['OS-EXT-SRV-ATTR:host']
+
+
+def test_deleting_leaves_no_port(servers: Servers) -> None:
+    server = servers.create()['id']
+    servers.client.ask('DELETE', 'compute', f'/servers/{server}')
+    eventually(lambda: servers.gone(server), what='deletion')
+    assert servers.client.ask('GET', 'network', f'/v2.0/ports?device_id={server}')['ports'] == []
+
+
+def test_power_actions(servers: Servers) -> None:
+    server = servers.create()['id']
+    assert 'Pileus simulated guest' in servers.act(server, {'os-getConsoleOutput': {}})['output']
+    servers.act(server, {'os-stop': None}, 'SHUTOFF')
+    servers.act(server, {'os-start': None}, 'ACTIVE')
+    servers.act(server, {'reboot': {'type': 'SOFT'}}, 'ACTIVE')
+    servers.act(server, {'reboot': {'type': 'HARD'}}, 'ACTIVE')
+    servers.act(server, {'pause': None}, 'PAUSED')
+    servers.act(server, {'unpause': None}, 'ACTIVE')
+    actions = [entry['action'] for entry in servers.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions')['instanceActions']]
+    assert actions == ['unpause', 'pause', 'reboot', 'reboot', 'start', 'stop', 'create']
+
+
+def test_an_action_that_the_state_forbids_is_a_conflict(servers: Servers) -> None:
+    server = servers.create()['id']
+    status, _, body = servers.client.raw('POST', f'{servers.client.catalog["compute"]}/servers/{server}/action', {'os-start': None})
+    assert status == 409 and b'conflictingRequest' in body and b'vm_state active' in body
+
+
+def test_no_valid_host_says_why(servers: Servers) -> None:
+    client = servers.client
+    client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'ram': -1}})
+    fault = servers.create('ERROR', flavorRef='huge')['fault']
+    assert 'memory' in fault['message'] and '10000000' in fault['message'] and '65536' in fault['message']
+    assert len(fault['message']) <= 255
+    assert client.ask('GET', 'network', f'/v2.0/ports?device_id={servers.made[-1]}')['ports'] == []
+
+
+def test_quota_counts_rows(cloud: TestCloud, servers: Servers) -> None:
+    client = servers.client
+    before = client.ask('GET', 'compute', '/limits')['limits']['absolute']['totalInstancesUsed']
+    client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': before + 1}})
+    try:
+        servers.create()
+        body = {'name': 'one-too-many', 'imageRef': servers.image, 'flavorRef': '1', 'networks': 'none'}
+        status, _, answer = client.raw('POST', f'{client.catalog["compute"]}/servers', {'server': body}, headers=NEW)
+        assert status == 403 and b'Quota exceeded' in answer
+    finally:
+        client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': 1000, 'cores': 1000, 'ram': -1}})
+
+
+def test_volumes_are_attached_and_detached(servers: Servers) -> None:
+    client = servers.client
+    server = servers.create()['id']
+    volume = client.ask('POST', 'volumev3', '/volumes', {'volume': {'size': 1}})['volume']['id']
+    client.wait('volumev3', f'/volumes/{volume}', 'volume', 'available')
+    attached = client.ask('POST', 'compute', f'/servers/{server}/os-volume_attachments', {'volumeAttachment': {'volumeId': volume}})
+    assert attached['volumeAttachment']['device'] == '/dev/vdb'
+    shown = client.wait('volumev3', f'/volumes/{volume}', 'volume', 'in-use')
+    assert shown['attachments'][0]['server_id'] == server
+    client.ask('DELETE', 'compute', f'/servers/{server}/os-volume_attachments/{volume}')
+    client.wait('volumev3', f'/volumes/{volume}', 'volume', 'available')
+    client.ask('DELETE', 'volumev3', f'/volumes/{volume}')
+
+
+def test_a_server_that_is_deleted_gives_its_volume_back(servers: Servers) -> None:
+    client = servers.client
+    server = servers.create()['id']
+    volume = client.ask('POST', 'volumev3', '/volumes', {'volume': {'size': 1}})['volume']['id']
+    client.wait('volumev3', f'/volumes/{volume}', 'volume', 'available')
+    client.ask('POST', 'compute', f'/servers/{server}/os-volume_attachments', {'volumeAttachment': {'volumeId': volume}})
+    client.wait('volumev3', f'/volumes/{volume}', 'volume', 'in-use')
+    client.ask('DELETE', 'compute', f'/servers/{server}')
+    client.wait('volumev3', f'/volumes/{volume}', 'volume', 'available')
+    client.ask('DELETE', 'volumev3', f'/volumes/{volume}')
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'flavorRef': 'none-such'}, b'Flavor none-such could not be found'),
+        ({'imageRef': '11111111-1111-4111-8111-111111111111'}, b'Can not find requested image'),
+        ({'name': '   '}, b'name'),
+        ({'name': 'x' * 256}, b'name'),
+        ({'key_name': 'none-such'}, b'key_name'),
+        ({'user_data': '!!!'}, b'base64'),
+        ({'networks': [{'uuid': '11111111-1111-4111-8111-111111111111'}]}, b'could not be found'),
+        ({'networks': [{'uuid': 'no-uuid'}]}, b'networks'),
+        ({'min_count': 3, 'max_count': 2}, b'min_count must be <= max_count'),
+        ({'security_groups': [{'name': 'none-such'}]}, b'none-such'),
+        ({'availability_zone': 'none-such'}, b'availability zone'),
+        ({'unknown': 1}, b'unknown'),
+        ({'metadata': {'k': 1}}, b'metadata'),
+        ({'tags': ['a,b']}, b'tags'),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_bad_input_changes_nothing(servers: Servers, change: dict[str, Any], words: bytes) -> None:
+    client = servers.client
+    before = len(client.ask('GET', 'compute', '/servers')['servers'])
+    body = {'name': 'bad', 'imageRef': servers.image, 'flavorRef': '1', 'networks': 'none', **change}
+    status, _, answer = client.raw('POST', f'{client.catalog["compute"]}/servers', {'server': body}, headers=NEW)
+    assert status == 400 and b'badRequest' in answer and words in answer
+    assert len(client.ask('GET', 'compute', '/servers')['servers']) == before
+
+
+def test_another_project_sees_nothing(cloud: TestCloud, servers: Servers) -> None:
+    server = servers.create(user_data=base64.b64encode(b'secret').decode())['id']
+    demo = cloud.client('demo')
+    assert demo.ask('GET', 'compute', '/servers/detail')['servers'] == []
+    base = demo.catalog['compute']
+    for method, path, body in (
+        ('GET', f'/servers/{server}', None),
+        ('DELETE', f'/servers/{server}', None),
+        ('PUT', f'/servers/{server}', {'server': {'name': 'mine'}}),
+        ('POST', f'/servers/{server}/action', {'os-stop': None}),
+        ('GET', f'/servers/{server}/ips', None),
+        ('GET', f'/servers/{server}/metadata', None),
+        ('GET', f'/servers/{server}/os-interface', None),
+        ('GET', f'/servers/{server}/os-volume_attachments', None),
+        ('GET', f'/servers/{server}/os-instance-actions', None),
+    ):
+        assert demo.raw(method, base + path, body)[0] == 404, path
+    assert servers.in_status(server, 'ACTIVE')
