@@ -40,7 +40,13 @@ class ConfigError(PileusError):
 
 
 def option(
-    default: Any, *, help: str, min: float | None = None, max: float | None = None, choices: Iterable[str] | None = None, secret: bool = False
+    default: Any,
+    *,
+    help: str,
+    min: float | None = None,
+    max: float | None = None,
+    choices: Iterable[str] | None = None,
+    secret: bool = False,
 ) -> Any:
     """Declare an option inside a group: its default, what it means, its bounds, and whether its value is never to be shown."""
     meta = {'help': help, 'min': min, 'max': max, 'choices': list(choices) if choices else None, 'secret': secret}
@@ -146,7 +152,9 @@ class Settings:
         for name, options in sorted(_GROUPS.items()):
             values: Any = self.get(options)
             for field in dataclasses.fields(options):
-                rows.append((name, field.name, _shown(field, getattr(values, field.name)), self._sources.get((name, field.name), 'default')))
+                rows.append(
+                    (name, field.name, _shown(field, getattr(values, field.name)), self._sources.get((name, field.name), 'default'))
+                )
         return rows
 
 
@@ -154,14 +162,20 @@ def sample() -> str:
     """The text of a configuration file with every option that the imported groups declare, commented out, and what it means."""
     lines = ['# Every option of Pileus with its default. Copy what you change to /etc/pileus/pileus.conf.']
     for name, options in sorted(_GROUPS.items()):
-        lines += ['', f'[{name}]', *textwrap.wrap((options.__doc__ or '').strip().split('\n\n')[0], 100, initial_indent='# ', subsequent_indent='# ')]
+        lines += [
+            '',
+            f'[{name}]',
+            *textwrap.wrap((options.__doc__ or '').strip().split('\n\n')[0], 100, initial_indent='# ', subsequent_indent='# '),
+        ]
         for field in dataclasses.fields(options):
             meta, value = field.metadata, _default(field)
             bounds = [f'{word} {meta[key]}' for key, word in (('min', 'at least'), ('max', 'at most')) if meta[key] is not None]
             bounds += [f'one of {", ".join(meta["choices"])}'] if meta['choices'] else []
             text = f'{meta["help"]}{" (" + ", ".join(bounds) + ")" if bounds else ""}.'
             lines += ['', *textwrap.wrap(text, 100, initial_indent='# ', subsequent_indent='# ')]
-            lines.append(f'#{field.name} = {",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value}'.rstrip())
+            lines.append(
+                f'#{field.name} = {",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value}'.rstrip()
+            )
     return '\n'.join(lines) + '\n'
 
 
@@ -219,7 +233,9 @@ class DatabaseOptions:
     """Where the databases are."""
 
     url_template: str = option(
-        '', help='URL of a database, with {service} and {state} in it; empty: SQLite files in the folder db of the state folder', secret=False
+        '',
+        help='URL of a database, with {service} and {state} in it; empty: SQLite files in the folder db of the state folder',
+        secret=False,
     )
 
 
@@ -227,8 +243,12 @@ class DatabaseOptions:
 class MessagingOptions:
     """How services reach each other's workers."""
 
-    url: str = option('pileus-memory://pileus', help='The broker: pileus-memory://NAME within one process, or amqp://user:password@host:port//')
-    publish_timeout: float = option(1.0, min=0.1, help='Seconds a message may wait for a broker that is down; operations do not depend on it')
+    url: str = option(
+        'pileus-memory://pileus', help='The broker: pileus-memory://NAME within one process, or amqp://user:password@host:port//'
+    )
+    publish_timeout: float = option(
+        1.0, min=0.1, help='Seconds a message may wait for a broker that is down; operations do not depend on it'
+    )
 
 
 @group('auth')

@@ -23,7 +23,10 @@ _NOT_SHOWN = ('global_request_id', 'service')  # in lines of text, which are lon
 SERVICES = ('identity', 'scheduler', 'image', 'volume', 'network', 'compute', 'metadata')
 # A value behind a word that names a secret, in JSON, key=value pairs, headers and URLs.
 _SECRETS = (
-    re.compile(r'''((?:password|passwd|secret|auth_password|x-auth-token|x-subject-token|token|private_key)["']?\s*[:=]\s*["']?)([^"'\s,&}]+)''', re.IGNORECASE),
+    re.compile(
+        r"""((?:password|passwd|secret|auth_password|x-auth-token|x-subject-token|token|private_key)["']?\s*[:=]\s*["']?)([^"'\s,&}]+)""",
+        re.IGNORECASE,
+    ),
     re.compile(r'(://[^:/@\s]+:)([^@/\s]+)(?=@)'),
     re.compile(r'\b(pl1\.[A-Za-z0-9_-]{4})[A-Za-z0-9_.-]{20,}()'),
 )

@@ -341,7 +341,9 @@ def check_names() -> None:
         spec = module.__spec__ if module is not None else importlib.util.find_spec(name)
         origin = pathlib.Path(spec.origin).resolve() if spec is not None and spec.origin else None
         if origin is not None and ours not in origin.parents:
-            raise ConfigError(f'The package {name} is not the one of Pileus ({origin}). Install Pileus in a virtual environment of its own.')
+            raise ConfigError(
+                f'The package {name} is not the one of Pileus ({origin}). Install Pileus in a virtual environment of its own.'
+            )
 
 
 def _given(made: Any) -> Callable[[], Any]:

@@ -68,14 +68,16 @@ def _check_volume(service: ComputeService, ctx: Context, volume_id: str) -> None
     if volume is None or (volume.get('os-vol-tenant-attr:tenant_id') != ctx.project_id and not ctx.is_admin):
         raise NotFound('volume', volume_id)
     if volume['status'] != 'available':
-        raise InvalidInput(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in '{volume['status']}'.", field='volumeId')
+        raise InvalidInput(
+            f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in '{volume['status']}'.", field='volumeId'
+        )
 
 
 def _device(asked: str | None, present: list[ServerVolume]) -> str:
     """The device name that the volume gets. The guest decides in the end; the name is a promise of the order."""
     used = {(volume.device or '')[-1:] for volume in present}
     if asked and not _DEVICE.match(asked):
-        raise InvalidInput(f"The supplied device path ({asked[:64]}) is invalid.", field='device')
+        raise InvalidInput(f'The supplied device path ({asked[:64]}) is invalid.', field='device')
     if asked and asked[-1] in used:
         raise Conflict(f'The supplied device path ({asked}) is in use.')
     letter = asked[-1] if asked else next((letter for letter in _LETTERS if letter not in used), None)
@@ -115,7 +117,11 @@ def attach_interface(service: ComputeService, ctx: Context, server_id: str, body
         _check_interface_state(server)
     network = service.network.with_context(ctx)
     fixed = (body.get('fixed_ips') or [{}])[0].get('ip_address')
-    asked = [{'port': body.get('port_id'), 'uuid': body.get('net_id'), 'fixed_ip': fixed}] if body.get('port_id') or body.get('net_id') else None
+    asked = (
+        [{'port': body.get('port_id'), 'uuid': body.get('net_id'), 'fixed_ip': fixed}]
+        if body.get('port_id') or body.get('net_id')
+        else None
+    )
     if body.get('port_id') and (body.get('net_id') or fixed):
         raise InvalidInput('Must not input both network_id and port_id', field='port_id')
     resolved = ports.resolve(network, server.project_id, asked, ctx.is_admin)

@@ -76,7 +76,9 @@ def set_specs(service: ComputeService, flavor_id: str, specs: dict[str, str]) ->
     """Add extra specs. Raises NotFound, InvalidInput."""
     for key in specs:
         if not _SPEC_KEY.match(key):
-            raise InvalidInput(f'The key {key[:64]!r} of an extra spec may hold letters, digits, spaces and _ . : - only.', field='extra_specs')
+            raise InvalidInput(
+                f'The key {key[:64]!r} of an extra spec may hold letters, digits, spaces and _ . : - only.', field='extra_specs'
+            )
     with service.db.write() as session:
         flavor = _existing(session, flavor_id)
         flavor.extra_specs = {**flavor.extra_specs, **specs}

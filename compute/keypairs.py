@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r'[a-zA-Z0-9 _@.-]{1,255}\Z')
 
 
-def create(service: ComputeService, ctx: Context, user_id: str, name: str, public_key: str | None, kind: str = 'ssh') -> tuple[KeyPair, str | None]:
+def create(
+    service: ComputeService, ctx: Context, user_id: str, name: str, public_key: str | None, kind: str = 'ssh'
+) -> tuple[KeyPair, str | None]:
     """Keep a public key, or make a pair and give the private half too. Raises InvalidInput, Conflict, OverQuota."""
     if not _NAME.match(name) or name != name.strip():
         raise InvalidInput('A key pair name has 1 to 255 letters, digits, spaces or any of _ - @ . and no space at its ends.', field='name')
@@ -60,7 +62,9 @@ def fingerprint(public_key: str) -> str:
         load_ssh_public_key(public_key.strip().encode())
         data = base64.b64decode(public_key.split()[1])
     except (ValueError, IndexError, UnsupportedAlgorithm):
-        raise InvalidInput('Keypair data is invalid: failed to generate fingerprint. Give a public key in the form of OpenSSH.', field='public_key') from None
+        raise InvalidInput(
+            'Keypair data is invalid: failed to generate fingerprint. Give a public key in the form of OpenSSH.', field='public_key'
+        ) from None
     digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
     return ':'.join(digest[i : i + 2] for i in range(0, 32, 2))
 

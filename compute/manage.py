@@ -22,7 +22,9 @@ def _service(rest: list[str], settings: Settings) -> int:
         print(f'{"Binary":16s} {"Host":36s} {"Zone":16s} {"Status":10s} {"State":5s} Updated_At')
         for host in runtime.broker.client(Scheduler).hosts(Context.service('compute'), kind='server'):
             status = 'enabled' if host.get('enabled', True) else 'disabled'
-            print(f'{"compute-worker":16s} {host["name"]:36s} {host.get("zone") or "":16s} {status:10s} {":-)" if host.get("up") else "XXX":5s} {host.get("seen_at")}')
+            print(
+                f'{"compute-worker":16s} {host["name"]:36s} {host.get("zone") or "":16s} {status:10s} {":-)" if host.get("up") else "XXX":5s} {host.get("seen_at")}'
+            )
     finally:
         runtime.stop(1.0)
     return 0

@@ -30,7 +30,10 @@ def entry_of(port: dict[str, Any], network: dict[str, Any], subnets: Iterable[di
             for fixed in port.get('fixed_ips', ())
         ],
         'subnets': {
-            subnet_id: {name: subnet.get(name) for name in ('cidr', 'gateway_ip', 'dns_nameservers', 'host_routes', 'enable_dhcp', 'ipv6_address_mode')}
+            subnet_id: {
+                name: subnet.get(name)
+                for name in ('cidr', 'gateway_ip', 'dns_nameservers', 'host_routes', 'enable_dhcp', 'ipv6_address_mode')
+            }
             for subnet_id, subnet in known.items()
             if any(fixed['subnet_id'] == subnet_id for fixed in port.get('fixed_ips', ()))
         },
@@ -57,5 +60,6 @@ def _address(text: str, version: int, mac: str, kind: str, extended: bool) -> di
 def with_floating(info: list[dict[str, Any]], floating: dict[str, list[str]]) -> list[dict[str, Any]]:
     """The same entries with these floating addresses (by fixed address of each port: `<port id>/<address>`)."""
     return [
-        {**entry, 'ips': [{**ip, 'floating': floating.get(f'{entry["port_id"]}/{ip["address"]}', [])} for ip in entry['ips']]} for entry in info
+        {**entry, 'ips': [{**ip, 'floating': floating.get(f'{entry["port_id"]}/{ip["address"]}', [])} for ip in entry['ips']]}
+        for entry in info
     ]

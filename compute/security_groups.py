@@ -25,7 +25,9 @@ def of_server(service: ComputeService, ctx: Context, server_id: str) -> list[dic
     found = []
     for group_id in ids:
         group = network.get(f'/v2.0/security-groups/{group_id}')['security_group']
-        found.append({'id': group['id'], 'name': group['name'], 'description': group['description'], 'tenant_id': group['project_id'], 'rules': []})
+        found.append(
+            {'id': group['id'], 'name': group['name'], 'description': group['description'], 'tenant_id': group['project_id'], 'rules': []}
+        )
     return found
 
 

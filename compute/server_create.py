@@ -74,7 +74,11 @@ def _counts(service: ComputeService, body: dict[str, Any]) -> tuple[int, int]:
 def _check_block_devices(body: dict[str, Any]) -> None:
     """Take the one mapping that says what `imageRef` says; refuse what is not there yet rather than ignore it."""
     for mapping in body.get('block_device_mapping_v2') or ():
-        plain = mapping.get('source_type') == 'image' and mapping.get('destination_type', 'local') == 'local' and mapping.get('boot_index') in (0, '0')
+        plain = (
+            mapping.get('source_type') == 'image'
+            and mapping.get('destination_type', 'local') == 'local'
+            and mapping.get('boot_index') in (0, '0')
+        )
         if not plain:
             raise InvalidInput(
                 'block_device_mapping_v2 may hold the boot image on local disk only; attach volumes to the running server.',
@@ -113,7 +117,9 @@ def _image(service: ComputeService, ctx: Context, body: dict[str, Any], flavor: 
             f"Flavor's disk is too small for requested image. Flavor disk is {flavor.root_gib} GiB, minimum is {max(image['min_disk'], size):.2f} GiB.",
             field='flavorRef',
         )
-    properties = {k: v for k, v in image.items() if isinstance(v, str) and (k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id'))}
+    properties = {
+        k: v for k, v in image.items() if isinstance(v, str) and (k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id'))
+    }
     return {'id': image['id'], 'disk_format': image['disk_format'], 'os_hash_value': image.get('os_hash_value'), 'properties': properties}
 
 
@@ -127,14 +133,18 @@ def _security_groups(service: ComputeService, ctx: Context, asked: list[dict[str
     names = list(dict.fromkeys(group['name'] for group in asked or []))
     if not names or names == ['default']:
         return [], ['default']
-    found = service.network.with_context(ctx).get(f'/v2.0/security-groups?project_id={ctx.project_id}&fields=id&fields=name')['security_groups']
+    found = service.network.with_context(ctx).get(f'/v2.0/security-groups?project_id={ctx.project_id}&fields=id&fields=name')[
+        'security_groups'
+    ]
     ids = []
     for name in names:
         matching = [group['id'] for group in found if name in (group['id'], group['name'])]
         if not matching:
-            raise InvalidInput(f"Security group {name[:64]} not found for project {ctx.project_id}.", field='security_groups')
+            raise InvalidInput(f'Security group {name[:64]} not found for project {ctx.project_id}.', field='security_groups')
         if len(matching) > 1 and name not in matching:
-            raise InvalidInput(f"Multiple security groups found matching '{name[:64]}'. Use an ID to be more specific.", field='security_groups')
+            raise InvalidInput(
+                f"Multiple security groups found matching '{name[:64]}'. Use an ID to be more specific.", field='security_groups'
+            )
         ids.append(name if name in matching else matching[0])
     return ids, names
 
@@ -178,7 +188,9 @@ def _config_drive(body: dict[str, Any]) -> bool:
     return str(body.get('config_drive') or '').lower() in ('true', '1', 'yes', 'on')
 
 
-def _claim(ctx: Context, flavor: Flavor, image: dict[str, Any], zone: str | None, host: str | None, hints: dict[str, Any]) -> dict[str, Any]:
+def _claim(
+    ctx: Context, flavor: Flavor, image: dict[str, Any], zone: str | None, host: str | None, hints: dict[str, Any]
+) -> dict[str, Any]:
     """What the scheduler is asked."""
 
     def many(name: str) -> list[str]:

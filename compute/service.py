@@ -63,5 +63,3 @@ def quota_defaults(options: ComputeOptions) -> dict[str, int]:
         'server_groups': options.quota_server_groups,
         'server_group_members': options.quota_server_group_members,
     }
-
-

@@ -116,4 +116,3 @@ class ComputeWorker:
             'hypervisor': found.hypervisor_type,
             'architecture': found.cpu_info.get('arch', 'x86_64'),
         }
-

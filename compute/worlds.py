@@ -50,7 +50,9 @@ def spec_of(server: Server, volumes: list[ServerVolume], image: ImageSpec | None
         image=image,
         interfaces=tuple(InterfaceSpec(e['port_id'], e['mac'], e['mtu'], e['network_id']) for e in server.network_info),
         volumes=tuple(
-            VolumeSpec(v.volume_id, v.attachment_id or '', v.device, connection=v.connection or {}) for v in volumes if v.status == 'attached'
+            VolumeSpec(v.volume_id, v.attachment_id or '', v.device, connection=v.connection or {})
+            for v in volumes
+            if v.status == 'attached'
         ),
         config_drive=server.config_drive,
         project_id=server.project_id,

@@ -117,9 +117,7 @@ def _begin(service: ImageService, ctx: Context, image_id: str) -> tuple[ImageRec
     return record, _Lease(service, image_id, upload_id, monotonic() + idle / 4)
 
 
-def _receive(
-    service: ImageService, record: ImageRecord, lease: _Lease, read: Callable[[int], bytes], length: int | None
-) -> dict[str, Any]:
+def _receive(service: ImageService, record: ImageRecord, lease: _Lease, read: Callable[[int], bytes], length: int | None) -> dict[str, Any]:
     inspection = Inspection(record.disk_format, record.container_format)
     digests = _Digests()
     upload = service.store.begin(record.id, lease.upload_id)

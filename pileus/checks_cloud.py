@@ -30,7 +30,10 @@ def processes(site: Site) -> Iterator[Finding]:
     daemons = Daemons(site.state)
     for name in daemons.entries():
         if not daemons.running(name):
-            yield Finding(f'{name} was started and does not run any more.', f'See why: tail {site.state}/logs/{name}.log; then: pileus up --state {site.state}')
+            yield Finding(
+                f'{name} was started and does not run any more.',
+                f'See why: tail {site.state}/logs/{name}.log; then: pileus up --state {site.state}',
+            )
     if not daemons.entries():
         yield Finding('The cloud does not run.', f'pileus up --state {site.state}', WARNING)
 
@@ -46,7 +49,10 @@ def databases(site: Site) -> Iterator[Finding]:
             parts.db.ping()
             wrong = migrate.check(parts.db, parts.migrations)
         except PileusError as error:
-            yield Finding(f'The database of {name} does not answer: {error.admin_detail or error.message}', 'Start the database server, or see [database] url_template')
+            yield Finding(
+                f'The database of {name} does not answer: {error.admin_detail or error.message}',
+                'Start the database server, or see [database] url_template',
+            )
             continue
         for problem in wrong:
             yield Finding(problem, f'{name}-manage --config-file {site.state}/pileus.conf db sync')
@@ -61,12 +67,19 @@ def broker(site: Site) -> Iterator[Finding]:
     try:
         count = letters.count()
     except PileusError as error:
-        yield Finding(f'The message broker does not answer: {error.admin_detail}', f'Start it: pileus up --state {site.state}, or: rabbitmq-server -detached. Work is delayed meanwhile, not lost.')
+        yield Finding(
+            f'The message broker does not answer: {error.admin_detail}',
+            f'Start it: pileus up --state {site.state}, or: rabbitmq-server -detached. Work is delayed meanwhile, not lost.',
+        )
         return
     if count:
         found = letters.list(1)
         shown = f', for example {found[0].method} for {found[0].queue} ({found[0].reason})' if found else ''
-        yield Finding(f'{count} messages were given up{shown}.', f'Look at them: pileus messages --state {site.state}; forget them: pileus messages --purge', WARNING)
+        yield Finding(
+            f'{count} messages were given up{shown}.',
+            f'Look at them: pileus messages --state {site.state}; forget them: pileus messages --purge',
+            WARNING,
+        )
 
 
 def apis(site: Site) -> Iterator[Finding]:
@@ -84,14 +97,21 @@ def apis(site: Site) -> Iterator[Finding]:
         except urllib.error.HTTPError as error:
             date, body = error.headers.get('Date'), json.load(error)
         except (OSError, ValueError) as error:
-            yield Finding(f'The {name} API at {url} does not answer: {error}', f'See why: tail {site.state}/logs/{name}*.log; then: pileus up --state {site.state}')
+            yield Finding(
+                f'The {name} API at {url} does not answer: {error}',
+                f'See why: tail {site.state}/logs/{name}*.log; then: pileus up --state {site.state}',
+            )
             continue
         for check, found in body['checks'].items():
             if not found['healthy']:
                 yield Finding(f'{name} is not well: {check}', f'grep "health check {check}" {site.state}/logs/*.log | tail -1')
         skew = abs(email.utils.parsedate_to_datetime(date).timestamp() - time.time()) if date else 0.0
         if skew > _SKEW_SECONDS + 1.0:
-            yield Finding(f'The clock of {name} differs from ours by {skew:.0f} s.', 'Run a time service on every host: apt-get install chrony', WARNING)
+            yield Finding(
+                f'The clock of {name} differs from ours by {skew:.0f} s.',
+                'Run a time service on every host: apt-get install chrony',
+                WARNING,
+            )
 
 
 def reachability(site: Site) -> Iterator[Finding]:
@@ -113,7 +133,9 @@ def reachability(site: Site) -> Iterator[Finding]:
             try:
                 RestClient(transport, getattr(runtime.endpoints, callee), token, callee).get('/', timeout=5.0)
             except PileusError as error:
-                yield Finding(f'{caller} cannot call {callee}: {reason(error.admin_detail or error.message)}', f'tail {site.state}/logs/{callee}*.log')
+                yield Finding(
+                    f'{caller} cannot call {callee}: {reason(error.admin_detail or error.message)}', f'tail {site.state}/logs/{callee}*.log'
+                )
 
 
 def hosts(site: Site) -> Iterator[Finding]:
@@ -125,7 +147,11 @@ def hosts(site: Site) -> Iterator[Finding]:
         yield Finding(f'The hosts cannot be asked for: {problem}', 'Repair the APIs first.')
     for kind, host, _, state, enabled in found:
         if state != 'up':
-            yield Finding(f'{kind} on {host} is down.', f'Start it again on {host}: pileus up, or: systemctl restart pileus', 'problem' if enabled else WARNING)
+            yield Finding(
+                f'{kind} on {host} is down.',
+                f'Start it again on {host}: pileus up, or: systemctl restart pileus',
+                'problem' if enabled else WARNING,
+            )
 
 
 def operations(site: Site) -> Iterator[Finding]:
@@ -144,7 +170,10 @@ def operations(site: Site) -> Iterator[Finding]:
                 f'pileus timeline {record.resource_id} --state {site.state}',
             )
         for kind, version in ops.unknown():
-            yield Finding(f'{name}: there is work of kind {kind} version {version}, which this release does not know.', 'Install the newer release again and let it end.')
+            yield Finding(
+                f'{name}: there is work of kind {kind} version {version}, which this release does not know.',
+                'Install the newer release again and let it end.',
+            )
 
 
 CHECKS: dict[str, Check] = {

@@ -56,13 +56,19 @@ def disk(site: Site) -> Iterator[Finding]:
         remedy = f'See what takes the room: du -xh -d2 {site.state} | sort -h | tail'
         yield Finding(f'{site.state} has {free >> 20} MiB left of {total >> 20}.', remedy, severity)
     if found.f_files and found.f_favail < _ENOUGH_FILES:
-        yield Finding(f'The file system of {site.state} has room for {found.f_favail} more files.', f'Delete what is not needed: du --inodes -x -d2 {site.state} | sort -n | tail')
+        yield Finding(
+            f'The file system of {site.state} has room for {found.f_favail} more files.',
+            f'Delete what is not needed: du --inodes -x -d2 {site.state} | sort -n | tail',
+        )
 
 
 def clock(site: Site) -> Iterator[Finding]:
     """A clock that was never set makes tokens invalid."""
     if time.time() < _EARLIEST:
-        yield Finding(f'The clock of this machine says {time.ctime(time.time())}.', "Set it: date -s 'YYYY-MM-DD HH:MM:SS', or start a time service: apt-get install chrony")
+        yield Finding(
+            f'The clock of this machine says {time.ctime(time.time())}.',
+            "Set it: date -s 'YYYY-MM-DD HH:MM:SS', or start a time service: apt-get install chrony",
+        )
 
 
 def memory(site: Site) -> Iterator[Finding]:

@@ -45,7 +45,11 @@ def _parser() -> argparse.ArgumentParser:
         ('explain', explain_verb, 'why a server is where it is, or nowhere'),
     ):
         verb = _verb(verbs, name, function, text, as_json=True)
-        verb.add_argument('what', metavar='ID', help='a request id (req-...), or the id or name of a server' if name == 'timeline' else 'the id or name of a server')
+        verb.add_argument(
+            'what',
+            metavar='ID',
+            help='a request id (req-...), or the id or name of a server' if name == 'timeline' else 'the id or name of a server',
+        )
         verb.add_argument('--os-cloud', help='a cloud of clouds.yaml; else the environment, else the state folder')
     messages = _verb(verbs, 'messages', messages_verb, 'messages that were given up', as_json=True)
     messages.add_argument('--purge', action='store_true', help='forget them')
@@ -65,7 +69,9 @@ def _verb(verbs: Any, name: str, function: Verb, text: str, *, as_json: bool = F
 
 def _up(verbs: Any) -> None:
     up = _verb(verbs, 'up', up_verb, 'start a cloud; again, it changes nothing')
-    up.add_argument('--deployment', choices=('embedded', 'distributed'), default='embedded', help='one process, or one for each part of each service')
+    up.add_argument(
+        '--deployment', choices=('embedded', 'distributed'), default='embedded', help='one process, or one for each part of each service'
+    )
     up.add_argument('--simulated', action='store_true', help='simulated hosts, volumes and networks: no root, no hypervisor')
     up.add_argument('--hosts', type=int, default=1, help='how many simulated hosts')
     up.add_argument('--address', default='127.0.0.1', help='address that the APIs listen on and are found at')
@@ -128,7 +134,10 @@ def _furnish(wish: Any, say: Callable[[str], None]) -> None:
         image = None
     try:
         furnish.furnish(
-            furnish.Cloud(credentials.session(arguments), region), furnish.Plan(image_path=image), state_files.secret(wish.state, 'demo-password'), say
+            furnish.Cloud(credentials.session(arguments), region),
+            furnish.Plan(image_path=image),
+            state_files.secret(wish.state, 'demo-password'),
+            say,
         )
     except ClientException as error:
         raise Unavailable(f'The cloud runs, but could not be furnished: {error}') from error

@@ -166,10 +166,18 @@ def hypervisor(daemons: Daemons) -> list[Daemon]:
     log_pid, virt_pid = run / 'virtlogd.pid', run / 'libvirtd.pid'
     return [
         Daemon(
-            'virtlogd', ['virtlogd', '-d', '-p', str(log_pid)], lambda: _socket_answers('/run/libvirt/virtlogd-sock'), forks=True, pid_file=log_pid
+            'virtlogd',
+            ['virtlogd', '-d', '-p', str(log_pid)],
+            lambda: _socket_answers('/run/libvirt/virtlogd-sock'),
+            forks=True,
+            pid_file=log_pid,
         ),
         Daemon(
-            'libvirtd', [*without, 'libvirtd', '-d', '-p', str(virt_pid)], lambda: _socket_answers('/run/libvirt/libvirt-sock'), forks=True, pid_file=virt_pid
+            'libvirtd',
+            [*without, 'libvirtd', '-d', '-p', str(virt_pid)],
+            lambda: _socket_answers('/run/libvirt/libvirt-sock'),
+            forks=True,
+            pid_file=virt_pid,
         ),
     ]
 
@@ -190,7 +198,9 @@ def rabbitmq(daemons: Daemons) -> list[Daemon]:
     home = daemons.state / 'rabbitmq'
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = home / 'rabbitmq.conf'
-    config.write_text(f'listeners.tcp.1 = 127.0.0.1:{RABBIT_PORT}\nloopback_users.guest = true\nlog.console = true\nlog.console.level = warning\n')
+    config.write_text(
+        f'listeners.tcp.1 = 127.0.0.1:{RABBIT_PORT}\nloopback_users.guest = true\nlog.console = true\nlog.console.level = warning\n'
+    )
     (home / 'enabled_plugins').write_text('[].\n')
     cookie = home / '.erlang.cookie'
     if not cookie.exists():
@@ -240,7 +250,10 @@ def mariadb(daemons: Daemons, databases: list[str]) -> tuple[Daemon, str]:
     start = home / 'init.sql'
     start.touch(mode=0o600)
     lines = [f'CREATE DATABASE IF NOT EXISTS `pileus_{name}` CHARACTER SET utf8mb4;' for name in databases]
-    lines += [f"CREATE OR REPLACE USER 'pileus'@'127.0.0.1' IDENTIFIED BY '{password}';", "GRANT ALL ON `pileus\\_%`.* TO 'pileus'@'127.0.0.1';"]
+    lines += [
+        f"CREATE OR REPLACE USER 'pileus'@'127.0.0.1' IDENTIFIED BY '{password}';",
+        "GRANT ALL ON `pileus\\_%`.* TO 'pileus'@'127.0.0.1';",
+    ]
     start.write_text('\n'.join(lines) + '\n')
     command = [
         'mariadbd', '--no-defaults', f'--datadir={data}', f'--socket={control}', f'--port={MARIADB_PORT}', '--bind-address=127.0.0.1',

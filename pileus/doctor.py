@@ -117,4 +117,7 @@ def _one(site: Site, name: str, check: Check) -> Examined:
         return Examined(name, [Finding(f'{error.message}{detail}', 'Repair this first; other checks may depend on it.')])
     except Exception as error:
         LOG.debug('check %s failed', name, exc_info=True)
-        return Examined(name, [Finding(f'the check itself failed: {type(error).__name__}: {error}', 'Report this with the output of: pileus doctor --json')])
+        return Examined(
+            name,
+            [Finding(f'the check itself failed: {type(error).__name__}: {error}', 'Report this with the output of: pileus doctor --json')],
+        )

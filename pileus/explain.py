@@ -66,7 +66,9 @@ def _details(found: dict[str, Any]) -> list[str]:
     for refusal in found.get('refusals', ()):
         amounts = ''
         if 'wanted' in refusal:
-            amounts = f': wanted {refusal["wanted"]}' + (f', best {refusal["best"]} {refusal.get("unit", "")}'.rstrip() if 'best' in refusal else '')
+            amounts = f': wanted {refusal["wanted"]}' + (
+                f', best {refusal["best"]} {refusal.get("unit", "")}'.rstrip() if 'best' in refusal else ''
+            )
         out.append(f'{refusal["count"]} refused by {refusal["dimension"]}{amounts}')
     out += [
         f'  {one["host"]}: {one["dimension"]}' + (f' (wanted {one["wanted"]}, had {one["had"]})' if one.get('wanted') is not None else '')

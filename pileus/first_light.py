@@ -105,7 +105,9 @@ def wait_active(cloud: Cloud, server_id: str, seconds: float = BOOT_SECONDS) -> 
         if server['status'] == 'ERROR':
             raise PileusError(f'Server {server_id} failed: {server.get("fault", {}).get("message", "no reason given")}')
         if monotonic() > end:
-            raise DeadlineExceeded(f'Server {server_id} is still {server["status"]} after {seconds:.0f} s; see: pileus timeline {server_id}')
+            raise DeadlineExceeded(
+                f'Server {server_id} is still {server["status"]} after {seconds:.0f} s; see: pileus timeline {server_id}'
+            )
         sleep(0.2)
 
 

@@ -53,7 +53,12 @@ class Cloud:
         """An adapter for a service of the catalog; paths are relative to its endpoint."""
         headers = {'OpenStack-API-Version': f'{service_type} {version}'} if version else None
         return Adapter(
-            self.session, service_type=service_type, interface='public', region_name=self.region, additional_headers=headers, connect_retries=3
+            self.session,
+            service_type=service_type,
+            interface='public',
+            region_name=self.region,
+            additional_headers=headers,
+            connect_retries=3,
         )
 
     def find(self, service_type: str, path: str, collection: str, **filters: str) -> dict[str, Any] | None:
@@ -112,7 +117,15 @@ def upload_image(cloud: Cloud, path: pathlib.Path, say: Say, min_ram: int = 0) -
         return str(found['id'])
     if found is not None:
         images.delete(f'/v2/images/{found["id"]}')
-    body = {'name': IMAGE_NAME, 'disk_format': 'qcow2', 'container_format': 'bare', 'visibility': 'public', 'min_ram': min_ram, 'os_distro': 'pileus', 'hw_rng_model': 'virtio'}
+    body = {
+        'name': IMAGE_NAME,
+        'disk_format': 'qcow2',
+        'container_format': 'bare',
+        'visibility': 'public',
+        'min_ram': min_ram,
+        'os_distro': 'pileus',
+        'hw_rng_model': 'virtio',
+    }
     image = images.post('/v2/images', json=body).json()
     say(f'uploading {path.name} ({path.stat().st_size >> 20} MiB)')
     with path.open('rb') as data:

@@ -1,11 +1,11 @@
 """Running parts of services as processes.
 
-    pileus-service compute worker            one part in this process
-    pileus-service network api --processes 4 an API in several processes on one port
-    pileus-service network                   all parts of a service in this process
-    pileus-service all                       the embedded deployment: everything in this process
-    pileus-service every --prepare           a process for each part of each service, kept alive by this one
-    pileus-service image:api image:conductor those parts, a process each
+pileus-service compute worker            one part in this process
+pileus-service network api --processes 4 an API in several processes on one port
+pileus-service network                   all parts of a service in this process
+pileus-service all                       the embedded deployment: everything in this process
+pileus-service every --prepare           a process for each part of each service, kept alive by this one
+pileus-service image:api image:conductor those parts, a process each
 """
 
 from __future__ import annotations
@@ -61,7 +61,11 @@ def main(argv: list[str] | None = None) -> int:
 def targets_of(words: list[str]) -> list[tuple[str, tuple[str, ...]]]:
     """Processes as (service, its parts). Raises ConfigError for a part that there is not."""
     if words == ['every']:
-        return [(service, parts) for service in PARTS for parts in (((PARTS[service]),) if service == 'scheduler' else [(p,) for p in PARTS[service]])]
+        return [
+            (service, parts)
+            for service in PARTS
+            for parts in (((PARTS[service]),) if service == 'scheduler' else [(p,) for p in PARTS[service]])
+        ]
     if len(words) in (1, 2) and words[0] in PARTS:
         return [(words[0], (_part_of(words[0], words[1]),) if len(words) == 2 else PARTS[words[0]])]
     return [(service, (_part_of(service, part),)) for service, _, part in (word.partition(':') for word in words)]

@@ -72,7 +72,9 @@ def verdict(found: list[Examined]) -> None:
     problems = sum(finding.severity == PROBLEM for one in found for finding in one.findings)
     warnings = sum(len(one.findings) for one in found) - problems
     skipped = sum(bool(one.skipped) for one in found)
-    console().print(f'\n{len(found)} checks, {skipped} left out: {problems} problem{"s" * (problems != 1)}, {warnings} warning{"s" * (warnings != 1)}')
+    console().print(
+        f'\n{len(found)} checks, {skipped} left out: {problems} problem{"s" * (problems != 1)}, {warnings} warning{"s" * (warnings != 1)}'
+    )
 
 
 def timeline(found: events.Timeline) -> None:

@@ -95,7 +95,12 @@ class Up:
         started = self._start(settings)
         answering = monotonic() - running
         cloud = self._cloud('admin')
-        furnish(cloud, Plan(image_path=image, image_min_ram=0 if self.given.simulated else 96), state_files.secret(self.state, 'demo-password'), self.say)
+        furnish(
+            cloud,
+            Plan(image_path=image, image_min_ram=0 if self.given.simulated else 96),
+            state_files.secret(self.state, 'demo-password'),
+            self.say,
+        )
         self.say('flavors, image, networks and the demo project are there')
         if not self.given.no_server and not self.given.simulated:
             self._first_light()
@@ -114,7 +119,9 @@ class Up:
             _write_empty_qcow2(path)
             return path
         self.say('building the guest image from Debian packages')
-        subprocess.run([sys.executable, '-m', 'tools.guest_image', '--output', str(path)], check=True, cwd=_top(), stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, '-m', 'tools.guest_image', '--output', str(path)], check=True, cwd=_top(), stdout=subprocess.DEVNULL
+        )
         return path
 
     def _settings(self) -> Settings:
@@ -250,7 +257,9 @@ def _remove_guests() -> None:
     """Our guests, by prefix. Their disks stay: after the next `up` they are shut off."""
     if shutil.which('virsh') is None:
         return
-    listed = subprocess.run(['virsh', '-c', 'qemu:///system', 'list', '--all', '--name'], capture_output=True, text=True, timeout=60, check=False)
+    listed = subprocess.run(
+        ['virsh', '-c', 'qemu:///system', 'list', '--all', '--name'], capture_output=True, text=True, timeout=60, check=False
+    )
     for name in listed.stdout.split():
         if name.startswith('pl-'):
             for verb in ('destroy', 'undefine'):

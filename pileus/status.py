@@ -30,7 +30,12 @@ class Status:
     @property
     def is_well(self) -> bool:
         """Whether everything that should run does."""
-        return bool(self.apis) and all(well for _, _, well in self.apis) and self.problem is None and all(state == 'up' for _, _, _, state, _ in self.hosts)
+        return (
+            bool(self.apis)
+            and all(well for _, _, well in self.apis)
+            and self.problem is None
+            and all(state == 'up' for _, _, _, state, _ in self.hosts)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -109,7 +114,9 @@ def hosts_of(apis: Apis) -> tuple[list[tuple[str, str, str, str, bool]], str | N
         apis.connect()
     except PileusError as error:
         return [], error.message
-    answers_ = apis.each(lambda service: _hosts(apis, service), [name for name in ('compute', 'volume', 'network') if name in apis.services])
+    answers_ = apis.each(
+        lambda service: _hosts(apis, service), [name for name in ('compute', 'volume', 'network') if name in apis.services]
+    )
     hosts = [row for answer in answers_.values() if not isinstance(answer, PileusError) for row in answer]
     problems = [f'{service}: {answer.message}' for service, answer in answers_.items() if isinstance(answer, PileusError)]
     return hosts, '; '.join(problems) or None
@@ -118,7 +125,13 @@ def hosts_of(apis: Apis) -> tuple[list[tuple[str, str, str, str, bool]], str | N
 def _hosts(apis: Apis, service: str) -> list[tuple[str, str, str, str, bool]]:
     if service == 'network':
         return [
-            ('network agent', agent['host'], agent.get('availability_zone') or '', 'up' if agent['alive'] else 'down', agent['admin_state_up'])
+            (
+                'network agent',
+                agent['host'],
+                agent.get('availability_zone') or '',
+                'up' if agent['alive'] else 'down',
+                agent['admin_state_up'],
+            )
             for agent in apis.get('network', '/v2.0/agents', below_root=True)['agents']
         ]
     return [

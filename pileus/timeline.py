@@ -41,7 +41,9 @@ def gather(apis: Apis, what: str) -> Timeline:
     NotFound when nobody knows it.
     """
     resource = None if _REQUEST.match(what) else resolve(apis, what)
-    answers = apis.each(lambda service: _ask(apis, service, 'request', what) if resource is None else _ask(apis, service, 'resource', resource))
+    answers = apis.each(
+        lambda service: _ask(apis, service, 'request', what) if resource is None else _ask(apis, service, 'resource', resource)
+    )
     found = _merge(answers)
     silent = {service: answer for service, answer in answers.items() if isinstance(answer, PileusError)}
     asked = {what}
@@ -71,7 +73,9 @@ def resolve(apis: Apis, what: str) -> str:
         except PileusError:
             continue
         if len(servers) > 1:
-            raise NotFound(message=f'{len(servers)} servers are named {what}; give the id of one: {", ".join(s["id"] for s in servers[:5])}')
+            raise NotFound(
+                message=f'{len(servers)} servers are named {what}; give the id of one: {", ".join(s["id"] for s in servers[:5])}'
+            )
         if servers:
             return str(servers[0]['id'])
     return what

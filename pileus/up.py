@@ -192,7 +192,9 @@ def await_answers(answering: Answering, state: pathlib.Path, seconds: float = 15
     end = monotonic() + seconds
     while not answering():
         if monotonic() > end:
-            raise Unavailable(f'The cloud in {state} runs, but {", ".join(answering.silent)} is not well. See: pileus doctor --state {state}')
+            raise Unavailable(
+                f'The cloud in {state} runs, but {", ".join(answering.silent)} is not well. See: pileus doctor --state {state}'
+            )
         sleep(0.1)
 
 

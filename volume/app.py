@@ -111,5 +111,3 @@ def _worker(runtime: Runtime, service: VolumeService) -> WorkerPart:
         started.clear()
 
     return WorkerPart('worker', start, stop)
-
-

@@ -29,7 +29,11 @@ def find(service: VolumeService, ctx: Context, session: Session, attachment_id: 
     """The attachment and its volume, if the caller may see them. Raises NotFound."""
     found = session.get(Attachment, attachment_id) if len(attachment_id) <= 36 else None
     if found is None:
-        raise NotFound('volume attachment', attachment_id, message=f'Volume attachment could not be found with filter: attachment_id = {attachment_id}.')
+        raise NotFound(
+            'volume attachment',
+            attachment_id,
+            message=f'Volume attachment could not be found with filter: attachment_id = {attachment_id}.',
+        )
     try:
         return found, volumes.find(service, ctx, session, found.volume_id)
     except NotFound:
@@ -49,7 +53,12 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
         if mine is None:
             _check_attachable(volume, existing)
             mine = Attachment(
-                id=new_id(), volume_id=volume_id, instance_id=instance_id, status='reserved', mode=body.get('mode') or 'rw', created_at=now()
+                id=new_id(),
+                volume_id=volume_id,
+                instance_id=instance_id,
+                status='reserved',
+                mode=body.get('mode') or 'rw',
+                created_at=now(),
             )
             session.add(mine)
             volume.status, volume.updated_at = after_attachments([mine.status]), now()
@@ -60,7 +69,9 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
 
 def _check_attachable(volume: Volume, existing: list[Attachment]) -> None:
     if existing:
-        raise InvalidInput(f'Invalid volume: volume {volume.id} is in use by server {existing[0].instance_id}; detach it there first.', field='status')
+        raise InvalidInput(
+            f'Invalid volume: volume {volume.id} is in use by server {existing[0].instance_id}; detach it there first.', field='status'
+        )
     if volume.status not in ATTACHABLE:
         raise InvalidInput(f'Invalid volume: volume {volume.id} is {volume.status}; it must be available to be attached.', field='status')
 
@@ -142,5 +153,3 @@ def show(service: VolumeService, ctx: Context, attachment_id: str) -> tuple[Atta
     """One attachment and its volume. Raises NotFound."""
     with service.db.read() as session:
         return find(service, ctx, session, attachment_id)
-
-

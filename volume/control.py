@@ -29,7 +29,13 @@ class Control:
         """A worker lives."""
         with self.service.db.write() as session:
             queries.report_host(
-                session, host, now(), availability_zone=availability_zone, total_gib=total_gib, free_gib=free_gib, provisioned_gib=provisioned_gib
+                session,
+                host,
+                now(),
+                availability_zone=availability_zone,
+                total_gib=total_gib,
+                free_gib=free_gib,
+                provisioned_gib=provisioned_gib,
             )
 
     def expected(self, ctx: Context, host: str) -> dict[str, Any]:

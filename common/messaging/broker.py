@@ -98,7 +98,9 @@ class Broker:
         data = envelope.pack()
         exchange = None if queue_name else fanout_exchange(envelope.topic)
         try:
-            self._speaker.publish(data, exchange=exchange, queue_name=queue_name or '', correlation_id=envelope.message_id, durable=bool(queue_name))
+            self._speaker.publish(
+                data, exchange=exchange, queue_name=queue_name or '', correlation_id=envelope.message_id, durable=bool(queue_name)
+            )
         except Unavailable as error:
             LOG.warning('%s.%s is not sent: %s', envelope.topic, envelope.method, error.admin_detail)
 

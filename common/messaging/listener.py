@@ -111,7 +111,9 @@ class Listener:
         # A name of its own for each connection: the broker may hold the one before for alive a while longer.
         self.reply_queue = f'pileus.reply.{new_id()}'
         replies = kombu.Queue(self.reply_queue, durable=False, exclusive=True, auto_delete=True)
-        self._consume(replies, no_ack=True, on_message=lambda message: self._answered(str(message.properties.get('correlation_id')), message.body))
+        self._consume(
+            replies, no_ack=True, on_message=lambda message: self._answered(str(message.properties.get('correlation_id')), message.body)
+        )
         if not self._broker.in_memory:
             declare_dead(self._channel)
         self._consume_new()

@@ -22,7 +22,9 @@ class NoteRequests:
         def note(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             ctx = environ.get('pileus.context')
             if ctx is not None:
-                self._events.record(ctx, environ['REQUEST_METHOD'], environ['PATH_INFO'], int(status[:3]), started, clock.monotonic() - began)
+                self._events.record(
+                    ctx, environ['REQUEST_METHOD'], environ['PATH_INFO'], int(status[:3]), started, clock.monotonic() - began
+                )
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         return self._app(environ, note)

@@ -17,7 +17,9 @@ class CommandFailed(Transient):
     code = 'command_failed'
 
     def __init__(self, command: str, status: int, stderr: str) -> None:
-        super().__init__(f'The command {command} failed on the host.', admin_detail=f'{command} ended with {status}: {stderr.strip()[-500:]}')
+        super().__init__(
+            f'The command {command} failed on the host.', admin_detail=f'{command} ended with {status}: {stderr.strip()[-500:]}'
+        )
         self.status = status
         self.stderr = stderr
 

@@ -37,7 +37,11 @@ class Connection:
         self.busy = self.closed = False
         self._buffer = b''
         self._green = concurrency.is_green()
-        self._base = {**base, 'REMOTE_ADDR': peer[0], 'REMOTE_PORT': str(peer[1])} if isinstance(peer, tuple) else {**base, 'REMOTE_ADDR': '127.0.0.1'}
+        self._base = (
+            {**base, 'REMOTE_ADDR': peer[0], 'REMOTE_PORT': str(peer[1])}
+            if isinstance(peer, tuple)
+            else {**base, 'REMOTE_ADDR': '127.0.0.1'}
+        )
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._green:
@@ -114,7 +118,9 @@ class Connection:
                     return False
                 self._buffer = self._buffer + data if self._buffer else data
                 if len(self._buffer) > LONGEST_HEAD and b'\r\n\r\n' not in self._buffer[:LONGEST_HEAD]:
-                    return self._refuse(BadRequest('431 Request Header Fields Too Large', f'The head of a request has at most {LONGEST_HEAD} bytes.'))
+                    return self._refuse(
+                        BadRequest('431 Request Header Fields Too Large', f'The head of a request has at most {LONGEST_HEAD} bytes.')
+                    )
                 continue
             if not self._handle(head, server):
                 return False

@@ -43,7 +43,9 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise Unavailable(f'Port {port} of {host} cannot be listened on: {error.strerror}. Is something else using it? See: ss -ltnp') from error
+        raise Unavailable(
+            f'Port {port} of {host} cannot be listened on: {error.strerror}. Is something else using it? See: ss -ltnp'
+        ) from error
     sock.setblocking(False)
     return sock
 

@@ -1,7 +1,7 @@
 """HTTP resources of the compute service."""
 
 from common.operations.api import events_resource
-from compute.api import operator
+from compute.api import operator, quotas
 from compute.api.attachments import ATTACHMENTS, INTERFACES
 from compute.api.flavors import FLAVORS
 from compute.api.keypairs import KEYPAIRS
@@ -10,6 +10,18 @@ from compute.api.server_parts import PARTS
 from compute.api.servers import SERVERS
 from compute.api.versions import VERSIONS
 
-RESOURCES = [VERSIONS, SERVERS, ACTION_ROUTES, PARTS, ATTACHMENTS, INTERFACES, FLAVORS, KEYPAIRS, *operator.RESOURCES, events_resource('compute')]
+RESOURCES = [
+    VERSIONS,
+    SERVERS,
+    ACTION_ROUTES,
+    PARTS,
+    ATTACHMENTS,
+    INTERFACES,
+    FLAVORS,
+    KEYPAIRS,
+    *operator.RESOURCES,
+    *quotas.RESOURCES,
+    events_resource('compute'),
+]
 
 __all__ = ['RESOURCES']

@@ -95,7 +95,12 @@ _INTERFACE = Raw(
                 'type': 'array',
                 'minItems': 1,
                 'maxItems': 1,
-                'items': {'type': 'object', 'properties': {'ip_address': {'type': 'string', 'maxLength': 45}}, 'required': ['ip_address'], 'additionalProperties': False},
+                'items': {
+                    'type': 'object',
+                    'properties': {'ip_address': {'type': 'string', 'maxLength': 45}},
+                    'required': ['ip_address'],
+                    'additionalProperties': False,
+                },
             },
             'tag': {'type': 'string', 'maxLength': 60},
         },

@@ -43,7 +43,9 @@ def list_keypairs(call: Call) -> Reply:
     """The caller's key pairs."""
     page = call.paging('name:asc') if minor(call) >= 35 else None
     with call.service.db.read() as session:
-        found = queries.list_keypairs(session, _user(call, call.query.get('user_id')), page.limit if page else None, page.marker if page else None)
+        found = queries.list_keypairs(
+            session, _user(call, call.query.get('user_id')), page.limit if page else None, page.marker if page else None
+        )
     body: dict[str, Any] = {'keypairs': [{'keypair': view(call, pair)} for pair in found]}
     if page is not None and page.given is not None and found and len(found) == page.limit:
         href = call.url(f'/v2.1/os-keypairs?limit={page.limit}&marker={found[-1].name}')

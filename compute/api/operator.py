@@ -1,4 +1,4 @@
-"""What an operator asks of compute: hypervisors, workers, zones; and the limits of projects."""
+"""What an operator asks of compute: hypervisors, workers, zones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import datetime
 import uuid
 from typing import Any
 
-from common.api import DELETE, GET, POST, PUT, Call, Obj, Reply, Resource, Str
+from common.api import GET, POST, PUT, Call, Obj, Reply, Resource, Str
 from common.api.types import Raw
-from common.errors import Forbidden, InvalidInput, NotFound
+from common.errors import InvalidInput, NotFound
 from compute import floating
 from compute.api.versions import minor
 
@@ -84,7 +84,9 @@ def statistics(call: Call) -> Reply:
         'vcpus', 'vcpus_used', 'memory_mb', 'memory_mb_used', 'free_ram_mb', 'local_gb', 'local_gb_used', 'free_disk_gb',
         'disk_available_least', 'current_workload', 'running_vms',
     )  # fmt: skip
-    return Reply({'hypervisor_statistics': {'count': len(details), **{name: sum(host[name] for host in details) for name in names}}}, wrap=False)
+    return Reply(
+        {'hypervisor_statistics': {'count': len(details), **{name: sum(host[name] for host in details) for name in names}}}, wrap=False
+    )
 
 
 def _seen(host: dict[str, Any]) -> str | None:
@@ -150,14 +152,20 @@ def update_service(call: Call) -> dict[str, Any]:
 
 def list_zones(call: Call) -> Reply:
     """Zones with hosts in them."""
-    return Reply({'availabilityZoneInfo': [{'zoneName': name, 'zoneState': {'available': up}, 'hosts': None} for name, up, _ in _zones(call)]}, wrap=False)
+    return Reply(
+        {'availabilityZoneInfo': [{'zoneName': name, 'zoneState': {'available': up}, 'hosts': None} for name, up, _ in _zones(call)]},
+        wrap=False,
+    )
 
 
 def list_zones_detail(call: Call) -> Reply:
     """Zones with their hosts."""
     found = []
     for name, up, hosts in _zones(call):
-        shown = {host['name']: {'nova-compute': {'available': _state(host)[0] == 'up', 'active': True, 'updated_at': _seen(host)}} for host in hosts}
+        shown = {
+            host['name']: {'nova-compute': {'available': _state(host)[0] == 'up', 'active': True, 'updated_at': _seen(host)}}
+            for host in hosts
+        }
         found.append({'zoneName': name, 'zoneState': {'available': up}, 'hosts': shown})
     return Reply({'availabilityZoneInfo': found}, wrap=False)
 
@@ -169,100 +177,8 @@ def _zones(call: Call) -> list[tuple[str, bool, list[dict[str, Any]]]]:
     return [(name, any(_state(host) == ('up', 'enabled') for host in hosts), hosts) for name, hosts in sorted(zones.items())]
 
 
-# -- limits and quotas
-
-_FIXED = {
-    'fixed_ips': -1, 'floating_ips': -1, 'injected_file_content_bytes': 10240, 'injected_file_path_bytes': 255, 'injected_files': 5,
-    'security_group_rules': -1, 'security_groups': -1,
-}  # fmt: skip
-
-
-def show_limits(call: Call) -> Reply:
-    """What the caller's project may have and has."""
-    project = call.query.get('tenant_id') if call.ctx.is_admin and call.query.get('tenant_id') else call.ctx.project_id
-    with call.service.db.read() as session:
-        limit = call.service.quotas.limits(session, project)
-        used = call.service.quotas.usage(session, project)
-    absolute = {
-        'maxTotalInstances': limit['instances'],
-        'maxTotalCores': limit['cores'],
-        'maxTotalRAMSize': limit['ram'],
-        'maxTotalKeypairs': limit['key_pairs'],
-        'maxServerMeta': limit['metadata_items'],
-        'maxServerGroups': limit['server_groups'],
-        'maxServerGroupMembers': limit['server_group_members'],
-        'totalInstancesUsed': used['instances'],
-        'totalCoresUsed': used['cores'],
-        'totalRAMUsed': used['ram'],
-        'totalServerGroupsUsed': 0,
-    }
-    if minor(call) < 57:
-        absolute |= {'maxImageMeta': limit['metadata_items'], 'maxPersonality': 5, 'maxPersonalitySize': 10240}
-    if minor(call) < 36:
-        absolute |= {'maxSecurityGroups': -1, 'maxSecurityGroupRules': -1, 'maxTotalFloatingIps': -1, 'totalFloatingIpsUsed': 0, 'totalSecurityGroupsUsed': 0}
-    return Reply({'limits': {'rate': [], 'absolute': absolute}}, wrap=False)
-
-
-def _shown(call: Call, values: dict[str, Any]) -> dict[str, Any]:
-    if minor(call) >= 57:
-        hidden: tuple[str, ...] = tuple(_FIXED)
-    elif minor(call) >= 36:
-        hidden = ('fixed_ips', 'floating_ips', 'security_groups', 'security_group_rules')
-    else:
-        hidden = ()
-    return {name: value for name, value in values.items() if name not in hidden}
-
-
-def _may_see(call: Call) -> str:
-    project = call.params['target']
-    if project != call.ctx.project_id and not call.ctx.is_admin:
-        raise Forbidden('You may see the quotas of your own project only.')
-    return project
-
-
-def show_quotas(call: Call) -> dict[str, Any]:
-    """Limits of a project."""
-    project = _may_see(call)
-    with call.service.db.read() as session:
-        limits = call.service.quotas.limits(session, project)
-    return {'id': project, **_shown(call, {**_FIXED, **limits})}
-
-
-def show_quota_detail(call: Call) -> dict[str, Any]:
-    """Limits and use of a project."""
-    project = _may_see(call)
-    with call.service.db.read() as session:
-        found = call.service.quotas.usages(session, project)
-    values = {name: {'in_use': 0, 'limit': limit, 'reserved': 0} for name, limit in _FIXED.items()}
-    values |= {name: {'in_use': used, 'limit': limit, 'reserved': 0} for name, (used, limit) in found.items()}
-    return {'id': project, **_shown(call, values)}
-
-
-def show_quota_defaults(call: Call) -> dict[str, Any]:
-    """Limits of projects that have none of their own."""
-    return {'id': call.params['target'], **_shown(call, {**_FIXED, **call.service.quotas.defaults})}
-
-
-def update_quotas(call: Call) -> dict[str, Any]:
-    """Change limits of a project."""
-    project = call.params['target']
-    known = call.service.quotas.defaults
-    values = {name: int(value) for name, value in call.body.items() if name in known}
-    force = str(call.body.get('force', '')).lower() in ('true', '1')
-    with call.service.db.write() as session:
-        call.service.quotas.set_limits(session, project, values, force=force)
-        session.flush()
-        limits = call.service.quotas.limits(session, project)
-    return _shown(call, {**_FIXED, **limits})
-
-
-def reset_quotas(call: Call) -> None:
-    """Give a project the defaults again."""
-    with call.service.db.write() as session:
-        call.service.quotas.reset(session, call.params['target'])
-
-
 # -- others
+
 
 def list_extensions(call: Call) -> Reply:
     """The fixed list of version 2.1: everything is part of the API itself."""
@@ -279,16 +195,6 @@ def external_events(call: Call) -> Reply:
     return Reply({'events': answered}, wrap=False)
 
 
-_LIMIT = {'type': ['integer', 'string'], 'pattern': r'^-?[0-9]{1,10}$', 'minimum': -1, 'maximum': 2147483647}
-_NAMES = ('instances', 'cores', 'ram', 'key_pairs', 'metadata_items', 'server_groups', 'server_group_members', *_FIXED)
-_QUOTA_BODY = Raw(
-    {
-        'type': 'object',
-        'properties': {**dict.fromkeys(_NAMES, _LIMIT), 'force': {'type': ['boolean', 'string']}, 'tenant_id': {'type': 'string'}},
-        'additionalProperties': False,
-    },
-    'an object of limits',
-)
 _EVENTS = Raw(
     {
         'type': 'array',
@@ -303,8 +209,6 @@ _EVENTS = Raw(
     },
     'a list of events',
 )
-_QUERY = {'user_id': Str(64)}
-_QUOTA = '/v2.1/{project}/os-quota-sets/{target}'
 _DISABLE = Obj({'host': Str(255, min=1), 'binary': Str(255), 'disabled_reason': Str(255)}, required=['host'])
 _UPDATE_SERVICE = Raw(
     {
@@ -333,11 +237,31 @@ SERVICES = Resource(
     'services',
     'service',
     routes=[
-        GET('/v2.1/{project}/os-services', list_services, policy='compute:services:list', query={'host': Str(255), 'binary': Str(255)}, paging=False),
+        GET(
+            '/v2.1/{project}/os-services',
+            list_services,
+            policy='compute:services:list',
+            query={'host': Str(255), 'binary': Str(255)},
+            paging=False,
+        ),
         PUT('/v2.1/{project}/os-services/enable', enable, policy='compute:services:update', body=_DISABLE, wrap=False, until='2.52'),
         PUT('/v2.1/{project}/os-services/disable', disable, policy='compute:services:update', body=_DISABLE, wrap=False, until='2.52'),
-        PUT('/v2.1/{project}/os-services/disable-log-reason', disable, policy='compute:services:update', body=_DISABLE, wrap=False, until='2.52'),
-        PUT('/v2.1/{project}/os-services/{id}', update_service, policy='compute:services:update', body=_UPDATE_SERVICE, since='2.53', wrap=None),
+        PUT(
+            '/v2.1/{project}/os-services/disable-log-reason',
+            disable,
+            policy='compute:services:update',
+            body=_DISABLE,
+            wrap=False,
+            until='2.52',
+        ),
+        PUT(
+            '/v2.1/{project}/os-services/{id}',
+            update_service,
+            policy='compute:services:update',
+            body=_UPDATE_SERVICE,
+            since='2.53',
+            wrap=None,
+        ),
     ],
 )
 ZONES = Resource(
@@ -347,25 +271,13 @@ ZONES = Resource(
         GET('/v2.1/{project}/os-availability-zone/detail', list_zones_detail, policy='compute:availability_zones:detail', listing=False),
     ],
 )
-QUOTAS = Resource(
-    'quota_sets',
-    'quota_set',
-    routes=[
-        GET(_QUOTA, show_quotas, policy='compute:quotas:show', query=_QUERY),
-        GET(f'{_QUOTA}/detail', show_quota_detail, policy='compute:quotas:show', listing=False, query=_QUERY),
-        GET(f'{_QUOTA}/defaults', show_quota_defaults, policy='compute:quotas:show', listing=False),
-        PUT(_QUOTA, update_quotas, policy='compute:quotas:update', body=_QUOTA_BODY, query=_QUERY),
-        DELETE(_QUOTA, reset_quotas, policy='compute:quotas:update', ok=202, query=_QUERY),
-    ],
-)
 OTHERS = Resource(
     'others',
     'other',
     routes=[
-        GET('/v2.1/{project}/limits', show_limits, policy='compute:limits:show', listing=False, query={'reserved': Str(8), 'tenant_id': Str(64)}),
         GET('/v2.1/{project}/extensions', list_extensions, policy='compute:extensions:list', listing=False),
         POST('/v2.1/{project}/os-server-external-events', external_events, policy='compute:external_events:create',
              body=Obj({'events': _EVENTS}, required=['events']), wrap=False),
     ],
 )  # fmt: skip
-RESOURCES = [HYPERVISORS, SERVICES, ZONES, QUOTAS, OTHERS]
+RESOURCES = [HYPERVISORS, SERVICES, ZONES, OTHERS]

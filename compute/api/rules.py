@@ -14,7 +14,19 @@ SERVER_RULES = [
     Rule('compute:servers:delete', MEMBER, 'Delete a server'),
     *(
         Rule(f'compute:servers:{action}', MEMBER, f'{action.replace("_", " ").capitalize()} a server')
-        for action in ('reboot', 'stop', 'start', 'pause', 'unpause', 'suspend', 'resume', 'console_log', 'lock', 'unlock', 'security_groups')
+        for action in (
+            'reboot',
+            'stop',
+            'start',
+            'pause',
+            'unpause',
+            'suspend',
+            'resume',
+            'console_log',
+            'lock',
+            'unlock',
+            'security_groups',
+        )
     ),
     Rule('compute:servers:reset_state', ADMIN, 'Set the state of a server by hand'),
     Rule('compute:servers:diagnostics', ADMIN, 'See figures of a running server'),

@@ -130,14 +130,18 @@ ACTION_ROUTES = Resource(
         ACTIONS(
             f'{_ID}/action',
             {
-                'reboot': Action(reboot, policy='compute:servers:reboot', body=Obj({'type': Enum('HARD', 'SOFT', any_case=True)}, required=['type'])),
+                'reboot': Action(
+                    reboot, policy='compute:servers:reboot', body=Obj({'type': Enum('HARD', 'SOFT', any_case=True)}, required=['type'])
+                ),
                 'os-start': Action(start, policy='compute:servers:start', body=_ANY),
                 'os-stop': Action(stop, policy='compute:servers:stop', body=_ANY),
                 'pause': Action(pause, policy='compute:servers:pause', body=_ANY),
                 'unpause': Action(unpause, policy='compute:servers:unpause', body=_ANY),
                 'suspend': Action(suspend, policy='compute:servers:suspend', body=_ANY),
                 'resume': Action(resume, policy='compute:servers:resume', body=_ANY),
-                'lock': Action(lock, policy='compute:servers:lock', body=Raw({'type': ['object', 'null', 'string']}, 'null or {locked_reason}')),
+                'lock': Action(
+                    lock, policy='compute:servers:lock', body=Raw({'type': ['object', 'null', 'string']}, 'null or {locked_reason}')
+                ),
                 'unlock': Action(unlock, policy='compute:servers:unlock', body=_ANY),
                 'os-getConsoleOutput': Action(
                     console_output,

@@ -5,7 +5,13 @@ from __future__ import annotations
 from common.api.types import Raw
 
 _NULL_TEXT = {'type': ['string', 'null'], 'maxLength': 255}
-NAME = {'type': 'string', 'minLength': 1, 'maxLength': 255, 'pattern': r'^(?!\s*$)[^\x00-\x1f\x7f]*$', 'x-says': 'a text of 1 to 255 printable characters'}
+NAME = {
+    'type': 'string',
+    'minLength': 1,
+    'maxLength': 255,
+    'pattern': r'^(?!\s*$)[^\x00-\x1f\x7f]*$',
+    'x-says': 'a text of 1 to 255 printable characters',
+}
 METADATA = {
     'type': 'object',
     'maxProperties': 1000,
@@ -36,7 +42,13 @@ _NETWORKS = {
     ],
     'x-says': 'a list of {uuid, port, fixed_ip, tag}, or auto, or none',
 }
-_COUNT = {'type': ['integer', 'string'], 'minimum': 1, 'maximum': 1000, 'pattern': '^[1-9][0-9]{0,3}$', 'x-says': 'a whole number, 1 or more'}
+_COUNT = {
+    'type': ['integer', 'string'],
+    'minimum': 1,
+    'maximum': 1000,
+    'pattern': '^[1-9][0-9]{0,3}$',
+    'x-says': 'a whole number, 1 or more',
+}
 _BOOLEAN = {'type': ['boolean', 'string', 'null'], 'maxLength': 8, 'x-says': 'true or false'}
 _ADDRESS_4 = {'type': 'string', 'maxLength': 15, 'pattern': r'^(\d{1,3}(\.\d{1,3}){3})?$', 'x-says': 'an IPv4 address or nothing'}
 _ADDRESS_6 = {'type': 'string', 'maxLength': 39, 'pattern': r'^[0-9a-fA-F:.]*$', 'x-says': 'an IPv6 address or nothing'}

@@ -49,8 +49,13 @@ def create_server(call: Call) -> Reply:
     """Make servers; the answer is about the first."""
     body = dict(call.body)
     if minor(call) >= 37 and body.get('networks') is None:
-        raise InvalidInput("Invalid input for field/attribute server: 'networks' is a required property from version 2.37 on: a list, auto or none.", field='networks')
-    hints = body.pop('os:scheduler_hints', None) or call.beside.get('os:scheduler_hints') or call.beside.get('OS-SCH-HNT:scheduler_hints') or {}
+        raise InvalidInput(
+            "Invalid input for field/attribute server: 'networks' is a required property from version 2.37 on: a list, auto or none.",
+            field='networks',
+        )
+    hints = (
+        body.pop('os:scheduler_hints', None) or call.beside.get('os:scheduler_hints') or call.beside.get('OS-SCH-HNT:scheduler_hints') or {}
+    )
     made, password = server_create.create(call.service, call.ctx, body, hints)
     if body.get('return_reservation_id'):
         return Reply({'reservation_id': made[0].reservation_id}, wrap=False)

@@ -40,7 +40,9 @@ def has_access(session: Session, flavor_id: str, project_id: str | None) -> bool
 
 def access_of(session: Session, flavor_id: str) -> list[str]:
     """Projects that were let use a flavor."""
-    return list(session.scalars(select(FlavorAccess.project_id).where(FlavorAccess.flavor_id == flavor_id).order_by(FlavorAccess.project_id)))
+    return list(
+        session.scalars(select(FlavorAccess.project_id).where(FlavorAccess.flavor_id == flavor_id).order_by(FlavorAccess.project_id))
+    )
 
 
 def set_access(session: Session, flavor_id: str, project_id: str, allowed: bool) -> None:

@@ -85,7 +85,9 @@ def volumes_of(session: Session, server_ids: Iterable[str]) -> dict[str, list[Se
     """Volumes by server: one query, however many servers."""
     found: dict[str, list[ServerVolume]] = {server_id: [] for server_id in server_ids}
     if found:
-        for volume in session.scalars(select(ServerVolume).where(ServerVolume.server_id.in_(found)).order_by(ServerVolume.created_at, ServerVolume.id)):
+        for volume in session.scalars(
+            select(ServerVolume).where(ServerVolume.server_id.in_(found)).order_by(ServerVolume.created_at, ServerVolume.id)
+        ):
             found[volume.server_id].append(volume)
     return found
 
@@ -112,7 +114,9 @@ def volume_of(session: Session, server_id: str, volume_id: str) -> ServerVolume 
 def on_host(session: Session, host: str) -> list[Row[Any]]:
     """(id, vm_state, task_state, power_state, deleted) of all servers of a host."""
     return list(
-        session.execute(select(Server.id, Server.vm_state, Server.task_state, Server.power_state, Server.deleted).where(Server.host == host))
+        session.execute(
+            select(Server.id, Server.vm_state, Server.task_state, Server.power_state, Server.deleted).where(Server.host == host)
+        )
     )
 
 

@@ -57,7 +57,9 @@ def _gone(session: Session, run: Run) -> None:
     when = now()
     for volume in queries.volumes_of(session, [run.resource_id])[run.resource_id]:
         session.delete(volume)
-    queries.set_state(session, run.resource_id, when, vm_state=DELETED, task_state=None, deleted=True, terminated_at=when, network_info=[], host=None)
+    queries.set_state(
+        session, run.resource_id, when, vm_state=DELETED, task_state=None, deleted=True, terminated_at=when, network_info=[], host=None
+    )
 
 
 def _hide(session: Session, run: Run) -> None:

@@ -27,7 +27,11 @@ def _client(run: Run) -> RestClient:
 
 def _connect(run: Run) -> dict[str, Any]:
     """Reserve the volume and get its connection. Asked again, the volume service gives the same attachment."""
-    connector = {'host': run.params['host'], 'initiator': f'iqn.2026-11.org.pileus.host:{run.params["host"]}', 'mountpoint': run.params['device']}
+    connector = {
+        'host': run.params['host'],
+        'initiator': f'iqn.2026-11.org.pileus.host:{run.params["host"]}',
+        'mountpoint': run.params['device'],
+    }
     body = {'attachment': {'volume_uuid': run.params['volume_id'], 'instance_uuid': run.resource_id, 'connector': connector}}
     found = _client(run).post('/v3/attachments', body, version=_VERSION)['attachment']
     return {'attachment_id': found['id']}

@@ -74,7 +74,9 @@ def _wanted(call: Call, size: int) -> tuple[int, int] | None:
         last = int(match[2]) if match[1] and match[2] else size - 1
     last = min(last, size - 1)
     if first > last:
-        raise RangeNotSatisfiable(f'The image has {size} bytes; the range asked for is not among them.', headers={'Content-Range': f'bytes */{size}'})
+        raise RangeNotSatisfiable(
+            f'The image has {size} bytes; the range asked for is not among them.', headers={'Content-Range': f'bytes */{size}'}
+        )
     return first, last
 
 

@@ -25,7 +25,9 @@ RULES = [
     Rule('image:images:deactivate', ADMIN, 'Take the data of an image out of use'),
     Rule('image:images:reactivate', ADMIN, 'Put the data of an image into use again'),
     Rule('image:data:upload', MEMBER, 'Upload the data of an image'),
-    Rule('image:data:download', f'{READER} or "public":%(visibility)s or "community":%(visibility)s or "shared":%(visibility)s', 'Download'),
+    Rule(
+        'image:data:download', f'{READER} or "public":%(visibility)s or "community":%(visibility)s or "shared":%(visibility)s', 'Download'
+    ),
     Rule('image:members:list', READER, 'List whom an image is shared with'),
     Rule('image:members:add', MEMBER, 'Share an image'),
     Rule('image:members:remove', MEMBER, 'Take a shared image back'),
@@ -33,7 +35,16 @@ RULES = [
 ]
 _PATCH_TYPES = ('application/openstack-images-v2.1-json-patch', 'application/openstack-images-v2.0-json-patch')
 _SORT = ('name', 'status', 'container_format', 'disk_format', 'size', 'id', 'created_at', 'updated_at')
-_MATCHES = {'name': str, 'status': str, 'id': str, 'owner': str, 'container_format': str, 'disk_format': str, 'checksum': str, 'os_hash_value': str}
+_MATCHES = {
+    'name': str,
+    'status': str,
+    'id': str,
+    'owner': str,
+    'container_format': str,
+    'disk_format': str,
+    'checksum': str,
+    'os_hash_value': str,
+}
 _NUMBERS = ('size', 'min_disk', 'min_ram')
 _MOST = 1000
 _PAGE = 25
@@ -199,7 +210,8 @@ _PATCH = Raw(
         'maxItems': 1000,
         'items': {
             'type': 'object',
-            'properties': {name: {'type': 'string', 'maxLength': 600} for name in ('op', 'path', 'add', 'replace', 'remove')} | {'value': {}},
+            'properties': {name: {'type': 'string', 'maxLength': 600} for name in ('op', 'path', 'add', 'replace', 'remove')}
+            | {'value': {}},
             'additionalProperties': False,
         },
     },

@@ -41,7 +41,12 @@ IMAGE_PROPERTIES: dict[str, Any] = {
         'description': 'List of strings related to the image',
     },
     'min_ram': {'type': 'integer', 'minimum': 0, 'maximum': _LARGEST, 'description': 'Amount of ram (in MB) required to boot image.'},
-    'min_disk': {'type': 'integer', 'minimum': 0, 'maximum': _LARGEST, 'description': 'Amount of disk space (in GB) required to boot image.'},
+    'min_disk': {
+        'type': 'integer',
+        'minimum': 0,
+        'maximum': _LARGEST,
+        'description': 'Amount of disk space (in GB) required to boot image.',
+    },
     'self': _read_only('string', 'An image self url'),
     'file': _read_only('string', 'An image file url'),
     'schema': _read_only('string', 'An image schema url'),

@@ -46,7 +46,18 @@ def _write_tags(session: Session, image_id: str, tags: Iterable[str]) -> None:
 def save_image(session: Session, record: ImageRecord, when: datetime.datetime) -> None:
     """Write what a client may change of an existing image: columns, properties and tags."""
     record.updated_at = when
-    names = ('name', 'visibility', 'owner', 'container_format', 'disk_format', 'min_disk', 'min_ram', 'protected', 'os_hidden', 'updated_at')
+    names = (
+        'name',
+        'visibility',
+        'owner',
+        'container_format',
+        'disk_format',
+        'min_disk',
+        'min_ram',
+        'protected',
+        'os_hidden',
+        'updated_at',
+    )
     session.execute(update(Image).where(Image.id == record.id).values({name: getattr(record, name) for name in names}))
     session.execute(delete(ImageProperty).where(ImageProperty.image_id == record.id))
     session.execute(delete(ImageTag).where(ImageTag.image_id == record.id))
@@ -101,7 +112,11 @@ def _visible(project_id: str | None, narrowing: ImageFilter, is_admin: bool) -> 
         case 'public' | 'community' as kind:
             return Image.visibility == kind
         case 'shared':
-            return member_of if not is_admin else and_(Image.visibility == 'shared', or_(Image.id.in_(shared_with_me), Image.owner == project_id))
+            return (
+                member_of
+                if not is_admin
+                else and_(Image.visibility == 'shared', or_(Image.id.in_(shared_with_me), Image.owner == project_id))
+            )
         case 'private':
             return and_(Image.visibility == 'private', True if is_admin else Image.owner == project_id)
         case 'all':
@@ -120,9 +135,7 @@ def _narrow(narrowing: ImageFilter) -> list[ColumnElement[bool]]:
     for name, compare, when in narrowing.times:
         conditions.append(_COMPARE[compare](Image.__table__.columns[name], when))
     for name, value in narrowing.properties.items():
-        conditions.append(
-            Image.id.in_(select(ImageProperty.image_id).where(ImageProperty.name == name, ImageProperty.value == value))
-        )
+        conditions.append(Image.id.in_(select(ImageProperty.image_id).where(ImageProperty.name == name, ImageProperty.value == value)))
     for tag in narrowing.tags:
         conditions.append(Image.id.in_(select(ImageTag.image_id).where(ImageTag.value == tag)))
     return conditions

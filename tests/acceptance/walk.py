@@ -102,7 +102,18 @@ def servers(walk: Walk, folder: pathlib.Path, address: str) -> None:
     key.write_text(walk.run('keypair', 'create', 'walk-key', parse=False))
     key.chmod(0o600)
     walk.expect('the flavors', {'m1.tiny', 'm1.xlarge', 'm1.nano'} <= {flavor['Name'] for flavor in walk.run('flavor', 'list')})
-    common = ['--image', 'cirros-pileus', '--flavor', 'm1.tiny', '--network', 'walk-net', '--key-name', 'walk-key', '--security-group', 'walk-group']
+    common = [
+        '--image',
+        'cirros-pileus',
+        '--flavor',
+        'm1.tiny',
+        '--network',
+        'walk-net',
+        '--key-name',
+        'walk-key',
+        '--security-group',
+        'walk-group',
+    ]
     for name in ('walk-1', 'walk-2'):
         walk.expect(f'{name} is ACTIVE', walk.run('server', 'create', *common, '--wait', name)['status'] == 'ACTIVE')
     listed = {server['Name']: server for server in walk.run('server', 'list', '--long')}
@@ -151,7 +162,9 @@ def clean(walk: Walk, address: str) -> None:
     ):  # fmt: skip
         walk.run(*kind, 'delete', name, parse=False)
     for words in (['server', 'list'], ['port', 'list'], ['volume', 'list'], ['network', 'list'], ['router', 'list']):
-        rows = walk.run(*words, '--long' if words[0] in ('network', 'router') else '-c', *([] if words[0] in ('network', 'router') else ['Name']))
+        rows = walk.run(
+            *words, '--long' if words[0] in ('network', 'router') else '-c', *([] if words[0] in ('network', 'router') else ['Name'])
+        )
         walk.expect(f'nothing of ours in {" ".join(words)}', not [row for row in rows if str(row.get('Name', '')).startswith('walk')])
 
 

@@ -1,8 +1,8 @@
 """Measure a cloud and print the rows of the table, next to the figures of the original on such a machine.
 
-    python -m tests.bench                      an embedded simulated cloud of its own, made and removed
-    python -m tests.bench --state DIR          a running one (tools/stack up --simulated --state DIR)
-    python -m tests.bench --only servers --scale 0.2 --largest 200
+python -m tests.bench                      an embedded simulated cloud of its own, made and removed
+python -m tests.bench --state DIR          a running one (tools/stack up --simulated --state DIR)
+python -m tests.bench --only servers --scale 0.2 --largest 200
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ GROUPS = ('tokens', 'flavors', 'security_group_rules', 'networks', 'port_list', 
 
 def main() -> int:
     """Measure; 0 unless something did not work."""
-    parser = argparse.ArgumentParser(prog='python -m tests.bench', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog='python -m tests.bench', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('--state', type=pathlib.Path, help='state folder of a running cloud')
     parser.add_argument('--only', action='append', choices=GROUPS)
     parser.add_argument('--scale', type=float, default=1.0, help='share of the full counts')
@@ -52,7 +54,9 @@ def main() -> int:
         state = pathlib.Path(directory)
         stack = [sys.executable, '-m', 'pileus.stack']
         began = time.perf_counter()
-        subprocess.run([*stack, 'up', '--state', str(state), '--simulated', '--hosts', '50', '--no-server'], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*stack, 'up', '--state', str(state), '--simulated', '--hosts', '50', '--no-server'], check=True, stdout=subprocess.DEVNULL
+        )
         print(f'{"start until every API answers, furnished":46s} {time.perf_counter() - began:.2f} s')
         try:
             return _measure(state, given)

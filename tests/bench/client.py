@@ -24,9 +24,14 @@ class Client:
 
     def authenticate(self) -> tuple[str, dict[str, Any]]:
         """A new token and its body."""
-        identity = {'methods': ['password'], 'password': {'user': {'name': self.user, 'domain': {'id': 'default'}, 'password': self.password}}}
+        identity = {
+            'methods': ['password'],
+            'password': {'user': {'name': self.user, 'domain': {'id': 'default'}, 'password': self.password}},
+        }
         scope = {'project': {'name': self.project, 'domain': {'id': 'default'}}}
-        status, headers, data = self.raw('POST', f'{self.auth_url}/auth/tokens', {'auth': {'identity': identity, 'scope': scope}}, token=None)
+        status, headers, data = self.raw(
+            'POST', f'{self.auth_url}/auth/tokens', {'auth': {'identity': identity, 'scope': scope}}, token=None
+        )
         if status != 201:
             raise RuntimeError(f'authentication failed with {status}: {data[:200]!r}')
         return headers['x-subject-token'], json.loads(data)['token']
@@ -37,7 +42,9 @@ class Client:
             held[netloc] = http.client.HTTPConnection(netloc, timeout=300)
         return held[netloc]
 
-    def raw(self, method: str, url: str, body: Any = None, token: str | None = '', headers: dict[str, str] | None = None) -> tuple[int, Any, bytes]:
+    def raw(
+        self, method: str, url: str, body: Any = None, token: str | None = '', headers: dict[str, str] | None = None
+    ) -> tuple[int, Any, bytes]:
         """One request; gives (status, headers, body)."""
         parts = urllib.parse.urlsplit(url)
         sent = {'Accept': 'application/json', **(headers or {})}

@@ -45,7 +45,12 @@ class Bench:
     def security_group_rules(self) -> Iterator[Result]:
         """Rules of one group."""
         ask = self.client.ask
-        ask('PUT', 'network', f'/v2.0/quotas/{self.client.project_id}', {'quota': {'security_group_rule': -1, 'port': -1, 'network': -1, 'subnet': -1}})
+        ask(
+            'PUT',
+            'network',
+            f'/v2.0/quotas/{self.client.project_id}',
+            {'quota': {'security_group_rule': -1, 'port': -1, 'network': -1, 'subnet': -1}},
+        )
         group = ask('POST', 'network', '/v2.0/security-groups', {'security_group': {'name': 'bench'}})['security_group']['id']
         ports = iter(range(1, 60000))
 
@@ -125,7 +130,9 @@ class Bench:
 
     def server_lists(self, label: int) -> Iterator[Result]:
         """The detailed list at whatever number of servers there is."""
-        yield from self.rate(f'servers/detail with {label} servers', lambda n: self.client.ask('GET', 'compute', '/servers/detail'), 20 if label else 200)
+        yield from self.rate(
+            f'servers/detail with {label} servers', lambda n: self.client.ask('GET', 'compute', '/servers/detail'), 20 if label else 200
+        )
 
     def _boot(self, image: str, network: str) -> str:
         body = {'name': f'bench-{uuid.uuid4().hex[:8]}', 'imageRef': image, 'flavorRef': '42', 'networks': [{'uuid': network}]}

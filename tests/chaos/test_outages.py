@@ -69,7 +69,12 @@ def test_ten_boots_survive_an_outage(state: pathlib.Path, victims: tuple[str, ..
             _answers_again(client)
     for server in servers:
         client.wait('compute', f'/servers/{server}', 'server', 'ACTIVE', seconds=120)
-    addresses = [ip['addr'] for server in servers for ips in client.ask('GET', 'compute', f'/servers/{server}')['server']['addresses'].values() for ip in ips]
+    addresses = [
+        ip['addr']
+        for server in servers
+        for ips in client.ask('GET', 'compute', f'/servers/{server}')['server']['addresses'].values()
+        for ip in ips
+    ]
     assert len(addresses) == len(set(addresses)) == 10
     for server in servers:
         client.ask('DELETE', 'compute', f'/servers/{server}')

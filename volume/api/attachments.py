@@ -89,7 +89,9 @@ def complete(call: Call) -> None:
 
 
 _CONNECTOR = Raw({'type': ['object', 'null']}, 'an object that describes the host')
-_CREATE = Obj({'volume_uuid': Uuid, 'instance_uuid': Uuid | None, 'connector': _CONNECTOR, 'mode': Enum('rw', 'ro') | None}, required=['volume_uuid'])
+_CREATE = Obj(
+    {'volume_uuid': Uuid, 'instance_uuid': Uuid | None, 'connector': _CONNECTOR, 'mode': Enum('rw', 'ro') | None}, required=['volume_uuid']
+)
 _QUERY = {name: Str(64) for name in ('all_tenants', 'volume_id', 'instance_id', 'instance_uuid', 'status', 'id', 'project_id')}
 _ID = '/v3/{project}/attachments/{id}'
 
@@ -102,7 +104,13 @@ ATTACHMENTS = Resource(
         GET('/v3/{project}/attachments/detail', list_detail, policy='volume:attachments:list', since='3.27', query=_QUERY),
         POST('/v3/{project}/attachments', create_attachment, policy='volume:attachments:create', since='3.27', body=_CREATE),
         GET(_ID, show_attachment, policy='volume:attachments:list', since='3.27'),
-        PUT(_ID, update_attachment, policy='volume:attachments:update', since='3.27', body=Obj({'connector': _CONNECTOR}, required=['connector'])),
+        PUT(
+            _ID,
+            update_attachment,
+            policy='volume:attachments:update',
+            since='3.27',
+            body=Obj({'connector': _CONNECTOR}, required=['connector']),
+        ),
         DELETE(_ID, delete_attachment, policy='volume:attachments:delete', since='3.27', ok=200),
         ACTIONS(
             f'{_ID}/action',

@@ -58,7 +58,10 @@ def reset_quotas(call: Call) -> None:
     quotas.reset(call.service, call.params['target'])
 
 
-_BODY = Raw({'type': 'object', 'additionalProperties': {'type': ['integer', 'string', 'boolean'], 'maxLength': 255, 'minimum': -1}}, 'an object of limits')
+_BODY = Raw(
+    {'type': 'object', 'additionalProperties': {'type': ['integer', 'string', 'boolean'], 'maxLength': 255, 'minimum': -1}},
+    'an object of limits',
+)
 _ID = '/v3/{project}/os-quota-sets/{target}'
 QUOTAS = Resource(
     'quota_sets',

@@ -39,7 +39,10 @@ def _set(call: Call, enabled: bool, reason: str | None) -> Reply:
     if host is None:
         raise NotFound('volume host', name)
     status = 'enabled' if enabled else 'disabled'
-    return Reply({'host': call.body['host'], 'service': 'cinder-volume', 'binary': 'cinder-volume', 'status': status, 'disabled_reason': reason}, wrap=False)
+    return Reply(
+        {'host': call.body['host'], 'service': 'cinder-volume', 'binary': 'cinder-volume', 'status': status, 'disabled_reason': reason},
+        wrap=False,
+    )
 
 
 def enable(call: Call) -> Reply:
@@ -73,4 +76,6 @@ SERVICES = Resource(
         PUT('/v3/{project}/os-services/disable-log-reason', disable, policy='volume:services:update', body=_BODY, wrap=False),
     ],
 )
-ZONES = Resource('availability_zones', rules=[ZONE_RULE], routes=[GET('/v3/{project}/os-availability-zone', list_zones, policy=ZONE_RULE, listing=False)])
+ZONES = Resource(
+    'availability_zones', rules=[ZONE_RULE], routes=[GET('/v3/{project}/os-availability-zone', list_zones, policy=ZONE_RULE, listing=False)]
+)

@@ -76,7 +76,8 @@ def delete_type(call: Call) -> None:
 
 _TEXT = Str(255) | None
 _CREATE = Obj(
-    {'name': Str(255, min=1), 'description': _TEXT, 'os-volume-type-access:is_public': Bool, 'extra_specs': Map(Str(255)) | None}, required=['name']
+    {'name': Str(255, min=1), 'description': _TEXT, 'os-volume-type-access:is_public': Bool, 'extra_specs': Map(Str(255)) | None},
+    required=['name'],
 )
 TYPES = Resource(
     'volume_types',

@@ -51,7 +51,9 @@ ACTION_ROUTES = Resource(
         ACTIONS(
             '/v3/{project}/volumes/{id}/action',
             {
-                'os-extend': Action(extend, policy='volume:volumes:extend', body=Obj({'new_size': Int(1, 2**31 - 1)}, required=['new_size'])),
+                'os-extend': Action(
+                    extend, policy='volume:volumes:extend', body=Obj({'new_size': Int(1, 2**31 - 1)}, required=['new_size'])
+                ),
                 'os-reset_status': Action(reset_status, policy='volume:volumes:reset_status', body=_RESET),
                 'os-set_bootable': Action(
                     set_bootable, policy='volume:volumes:update', body=Obj({'bootable': Bool}, required=['bootable']), ok=200

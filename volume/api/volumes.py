@@ -223,10 +223,22 @@ _CREATE = Raw(
         'type': 'object',
         'properties': {
             'size': {'type': ['integer', 'string', 'null'], 'pattern': '^[0-9]{1,9}$'},
-            **{name: {'type': ['string', 'null'], 'maxLength': 255} for name in ('name', 'description', 'display_name', 'display_description')},
             **{
                 name: {'type': ['string', 'null'], 'maxLength': 255}
-                for name in ('availability_zone', 'volume_type', 'snapshot_id', 'source_volid', 'imageRef', 'backup_id', 'consistencygroup_id', 'group_id')
+                for name in ('name', 'description', 'display_name', 'display_description')
+            },
+            **{
+                name: {'type': ['string', 'null'], 'maxLength': 255}
+                for name in (
+                    'availability_zone',
+                    'volume_type',
+                    'snapshot_id',
+                    'source_volid',
+                    'imageRef',
+                    'backup_id',
+                    'consistencygroup_id',
+                    'group_id',
+                )
             },
             'metadata': {'type': ['object', 'null'], 'additionalProperties': {'type': 'string', 'maxLength': 255}},
             'multiattach': {'type': ['boolean', 'string', 'null']},

@@ -41,7 +41,10 @@ class Volume(Base):
     created_at: Mapped[datetime.datetime]
     updated_at: Mapped[datetime.datetime | None]
 
-    __table_args__ = (Index('ix_volumes_project_id_created_at', 'project_id', 'created_at'), Index('ix_volumes_created_at_id', 'created_at', 'id'))
+    __table_args__ = (
+        Index('ix_volumes_project_id_created_at', 'project_id', 'created_at'),
+        Index('ix_volumes_created_at_id', 'created_at', 'id'),
+    )
 
 
 class Attachment(Base):

@@ -12,8 +12,12 @@ from sqlalchemy.orm import Session
 from volume.db.models import Attachment, QuotaLimit, Volume, VolumeHost, VolumeType
 
 COLUMNS = Volume.__table__.columns
-SORTABLE = {name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'created_at', 'updated_at', 'availability_zone', 'bootable', 'host')}
-FILTERS = {name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'availability_zone', 'bootable', 'multiattach', 'host', 'user_id')}
+SORTABLE = {
+    name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'created_at', 'updated_at', 'availability_zone', 'bootable', 'host')
+}
+FILTERS = {
+    name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'availability_zone', 'bootable', 'multiattach', 'host', 'user_id')
+}
 
 
 def get(session: Session, volume_id: str) -> Volume | None:
@@ -85,7 +89,9 @@ def set_status(session: Session, volume_id: str, expect: Iterable[str], status: 
 def usage(session: Session, project_id: str) -> Row[Any]:
     """(volumes, gigabytes) of a project, counted."""
     return session.execute(
-        select(func.count().label('volumes'), func.coalesce(func.sum(Volume.size), 0).label('gigabytes')).where(Volume.project_id == project_id)
+        select(func.count().label('volumes'), func.coalesce(func.sum(Volume.size), 0).label('gigabytes')).where(
+            Volume.project_id == project_id
+        )
     ).one()
 
 
@@ -126,7 +132,9 @@ def expected_on(session: Session, host: str) -> tuple[dict[str, int], dict[str, 
     volumes = session.execute(select(Volume.id, Volume.size, Volume.export_secret).where(Volume.host == host)).all()
     used = set(
         session.scalars(
-            select(Attachment.volume_id).join(Volume, Volume.id == Attachment.volume_id).where(Volume.host == host, Attachment.connector.is_not(None))
+            select(Attachment.volume_id)
+            .join(Volume, Volume.id == Attachment.volume_id)
+            .where(Volume.host == host, Attachment.connector.is_not(None))
         )
     )
     return {row.id: row.size for row in volumes}, {row.id: row.export_secret for row in volumes if row.id in used}

@@ -106,7 +106,12 @@ class SimulatedTarget(Target):
     def export(self, volume_id: str, path: str, credentials: Credentials) -> dict[str, Any]:
         self.faults.meet('export')
         self.exports[volume_id] = path
-        data = {'target_portal': '127.0.0.1:3260', 'target_iqn': f'iqn.2026-11.org.pileus:{volume_id}', 'target_lun': 1, 'volume_id': volume_id}
+        data = {
+            'target_portal': '127.0.0.1:3260',
+            'target_iqn': f'iqn.2026-11.org.pileus:{volume_id}',
+            'target_lun': 1,
+            'volume_id': volume_id,
+        }
         return {'driver_volume_type': 'iscsi', 'data': data}
 
     def unexport(self, volume_id: str) -> None:

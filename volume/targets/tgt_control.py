@@ -55,7 +55,9 @@ class TgtControl:
         if error in _PRESENCE:
             raise Conflict('The iSCSI target object exists already.')
         if error:
-            raise PileusError('The iSCSI target daemon refused a request.', admin_detail=f'tgtd error {error} mode {mode} operation {operation}')
+            raise PileusError(
+                'The iSCSI target daemon refused a request.', admin_detail=f'tgtd error {error} mode {mode} operation {operation}'
+            )
         return text
 
     def _exchange(self, request: bytes) -> tuple[int, str]:
@@ -67,7 +69,9 @@ class TgtControl:
                 error, total = _REPLY.unpack(_read(connection, _REPLY.size))
                 text = _read(connection, total - _REPLY.size) if total > _REPLY.size else b''
         except OSError as failure:
-            raise Transient('The iSCSI target daemon does not answer; start tgtd.', admin_detail=f'{self.socket_path}: {failure}') from failure
+            raise Transient(
+                'The iSCSI target daemon does not answer; start tgtd.', admin_detail=f'{self.socket_path}: {failure}'
+            ) from failure
         return error, text.rstrip(b'\0').decode(errors='replace')
 
 

@@ -19,7 +19,9 @@ def admin(cloud: TestCloud) -> Client:
     client = cloud.client()
     for flavor_id, ram in (('1', 512), ('42', 64), ('huge', 10_000_000)):
         status, _, _ = client.raw(
-            'POST', f'{client.catalog["compute"]}/flavors', {'flavor': {'id': flavor_id, 'name': f'f{flavor_id}', 'ram': ram, 'vcpus': 1, 'disk': 1}}
+            'POST',
+            f'{client.catalog["compute"]}/flavors',
+            {'flavor': {'id': flavor_id, 'name': f'f{flavor_id}', 'ram': ram, 'vcpus': 1, 'disk': 1}},
         )
         assert status in (200, 409)
     return client
@@ -100,7 +102,9 @@ def test_power_actions(servers: Servers) -> None:
     servers.act(server, {'reboot': {'type': 'HARD'}}, 'ACTIVE')
     servers.act(server, {'pause': None}, 'PAUSED')
     servers.act(server, {'unpause': None}, 'ACTIVE')
-    actions = [entry['action'] for entry in servers.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions')['instanceActions']]
+    actions = [
+        entry['action'] for entry in servers.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions')['instanceActions']
+    ]
     assert actions == ['unpause', 'pause', 'reboot', 'reboot', 'start', 'stop', 'create']
 
 

@@ -10,7 +10,8 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.create_table('flavors',
+    op.create_table(
+        'flavors',
         sa.Column('id', sa.String(length=255), nullable=False),
         sa.Column('name', sa.String(length=255), nullable=False),
         sa.Column('vcpus', sa.Integer(), nullable=False),
@@ -27,7 +28,8 @@ def upgrade() -> None:
         sa.UniqueConstraint('name', name=op.f('uq_flavors_name')),
         if_not_exists=True,
     )
-    op.create_table('keypairs',
+    op.create_table(
+        'keypairs',
         sa.Column('id', BIG, autoincrement=True, nullable=False),
         sa.Column('user_id', sa.String(length=64), nullable=False),
         sa.Column('name', sa.String(length=255), nullable=False),
@@ -39,7 +41,8 @@ def upgrade() -> None:
         sa.UniqueConstraint('user_id', 'name', name=op.f('uq_keypairs_user_id_name')),
         if_not_exists=True,
     )
-    op.create_table('operation_events',
+    op.create_table(
+        'operation_events',
         sa.Column('operation_id', sa.String(length=36), nullable=False),
         sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
         sa.Column('step', sa.String(length=64), nullable=False),
@@ -51,7 +54,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('operation_id', 'seq', name=op.f('pk_operation_events')),
         if_not_exists=True,
     )
-    op.create_table('operations',
+    op.create_table(
+        'operations',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('kind', sa.String(length=64), nullable=False),
         sa.Column('version', sa.Integer(), nullable=False),
@@ -92,21 +96,26 @@ def upgrade() -> None:
     op.create_index(op.f('ix_operations_global_request_id'), 'operations', ['global_request_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_operations_place_run_at'), 'operations', ['place', 'run_at'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_operations_request_id'), 'operations', ['request_id'], unique=False, if_not_exists=True)
-    op.create_index(op.f('ix_operations_resource_id_created_at'), 'operations', ['resource_id', 'created_at'], unique=False, if_not_exists=True)
+    op.create_index(
+        op.f('ix_operations_resource_id_created_at'), 'operations', ['resource_id', 'created_at'], unique=False, if_not_exists=True
+    )
     op.create_index(op.f('ix_operations_waits_for'), 'operations', ['waits_for'], unique=False, if_not_exists=True)
-    op.create_table('quota_limits',
+    op.create_table(
+        'quota_limits',
         sa.Column('project_id', sa.String(length=64), nullable=False),
         sa.Column('resource', sa.String(length=64), nullable=False),
         sa.Column('hard_limit', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('project_id', 'resource', name=op.f('pk_quota_limits')),
         if_not_exists=True,
     )
-    op.create_table('quota_projects',
+    op.create_table(
+        'quota_projects',
         sa.Column('project_id', sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint('project_id', name=op.f('pk_quota_projects')),
         if_not_exists=True,
     )
-    op.create_table('request_events',
+    op.create_table(
+        'request_events',
         sa.Column('id', BIG, autoincrement=True, nullable=False),
         sa.Column('global_request_id', sa.String(length=64), nullable=False),
         sa.Column('request_id', sa.String(length=64), nullable=False),
@@ -123,7 +132,8 @@ def upgrade() -> None:
     op.create_index(op.f('ix_request_events_at'), 'request_events', ['at'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_request_events_global_request_id'), 'request_events', ['global_request_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_request_events_request_id'), 'request_events', ['request_id'], unique=False, if_not_exists=True)
-    op.create_table('servers',
+    op.create_table(
+        'servers',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('project_id', sa.String(length=64), nullable=False),
         sa.Column('user_id', sa.String(length=64), nullable=False),
@@ -170,15 +180,19 @@ def upgrade() -> None:
     )
     op.create_index('ix_servers_deleted_created_at', 'servers', ['deleted', 'created_at', 'id'], unique=False, if_not_exists=True)
     op.create_index('ix_servers_host', 'servers', ['host'], unique=False, if_not_exists=True)
-    op.create_index('ix_servers_project_id_deleted_created_at', 'servers', ['project_id', 'deleted', 'created_at'], unique=False, if_not_exists=True)
-    op.create_table('flavor_access',
+    op.create_index(
+        'ix_servers_project_id_deleted_created_at', 'servers', ['project_id', 'deleted', 'created_at'], unique=False, if_not_exists=True
+    )
+    op.create_table(
+        'flavor_access',
         sa.Column('flavor_id', sa.String(length=255), nullable=False),
         sa.Column('project_id', sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(['flavor_id'], ['flavors.id'], name=op.f('fk_flavor_access_flavor_id'), ondelete='CASCADE'),
         sa.PrimaryKeyConstraint('flavor_id', 'project_id', name=op.f('pk_flavor_access')),
         if_not_exists=True,
     )
-    op.create_table('server_volumes',
+    op.create_table(
+        'server_volumes',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('server_id', sa.String(length=36), nullable=False),
         sa.Column('volume_id', sa.String(length=36), nullable=False),
@@ -196,7 +210,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_server_volumes_server_id'), 'server_volumes', ['server_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_server_volumes_volume_id'), 'server_volumes', ['volume_id'], unique=False, if_not_exists=True)
-
 
 
 def downgrade() -> None:
@@ -223,4 +236,3 @@ def downgrade() -> None:
     op.drop_table('operation_events', if_exists=True)
     op.drop_table('keypairs', if_exists=True)
     op.drop_table('flavors', if_exists=True)
-

@@ -10,7 +10,8 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.create_table('images',
+    op.create_table(
+        'images',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('name', sa.String(length=255), nullable=True),
         sa.Column('status', sa.String(length=30), nullable=False),
@@ -37,7 +38,8 @@ def upgrade() -> None:
     op.create_index('ix_images_created_at_id', 'images', ['created_at', 'id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_images_owner'), 'images', ['owner'], unique=False, if_not_exists=True)
     op.create_index('ix_images_visibility', 'images', ['visibility'], unique=False, if_not_exists=True)
-    op.create_table('operation_events',
+    op.create_table(
+        'operation_events',
         sa.Column('operation_id', sa.String(length=36), nullable=False),
         sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
         sa.Column('step', sa.String(length=64), nullable=False),
@@ -49,7 +51,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('operation_id', 'seq', name=op.f('pk_operation_events')),
         if_not_exists=True,
     )
-    op.create_table('operations',
+    op.create_table(
+        'operations',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('kind', sa.String(length=64), nullable=False),
         sa.Column('version', sa.Integer(), nullable=False),
@@ -90,9 +93,12 @@ def upgrade() -> None:
     op.create_index(op.f('ix_operations_global_request_id'), 'operations', ['global_request_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_operations_place_run_at'), 'operations', ['place', 'run_at'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_operations_request_id'), 'operations', ['request_id'], unique=False, if_not_exists=True)
-    op.create_index(op.f('ix_operations_resource_id_created_at'), 'operations', ['resource_id', 'created_at'], unique=False, if_not_exists=True)
+    op.create_index(
+        op.f('ix_operations_resource_id_created_at'), 'operations', ['resource_id', 'created_at'], unique=False, if_not_exists=True
+    )
     op.create_index(op.f('ix_operations_waits_for'), 'operations', ['waits_for'], unique=False, if_not_exists=True)
-    op.create_table('request_events',
+    op.create_table(
+        'request_events',
         sa.Column('id', BIG, autoincrement=True, nullable=False),
         sa.Column('global_request_id', sa.String(length=64), nullable=False),
         sa.Column('request_id', sa.String(length=64), nullable=False),
@@ -109,7 +115,8 @@ def upgrade() -> None:
     op.create_index(op.f('ix_request_events_at'), 'request_events', ['at'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_request_events_global_request_id'), 'request_events', ['global_request_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_request_events_request_id'), 'request_events', ['request_id'], unique=False, if_not_exists=True)
-    op.create_table('image_members',
+    op.create_table(
+        'image_members',
         sa.Column('image_id', sa.String(length=36), nullable=False),
         sa.Column('member', sa.String(length=64), nullable=False),
         sa.Column('status', sa.String(length=20), nullable=False),
@@ -120,7 +127,8 @@ def upgrade() -> None:
         if_not_exists=True,
     )
     op.create_index('ix_image_members_member', 'image_members', ['member'], unique=False, if_not_exists=True)
-    op.create_table('image_properties',
+    op.create_table(
+        'image_properties',
         sa.Column('image_id', sa.String(length=36), nullable=False),
         sa.Column('name', sa.String(length=255), nullable=False),
         sa.Column('value', sa.Text(), nullable=False),
@@ -128,14 +136,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('image_id', 'name', name=op.f('pk_image_properties')),
         if_not_exists=True,
     )
-    op.create_table('image_tags',
+    op.create_table(
+        'image_tags',
         sa.Column('image_id', sa.String(length=36), nullable=False),
         sa.Column('value', sa.String(length=255), nullable=False),
         sa.ForeignKeyConstraint(['image_id'], ['images.id'], name=op.f('fk_image_tags_image_id'), ondelete='CASCADE'),
         sa.PrimaryKeyConstraint('image_id', 'value', name=op.f('pk_image_tags')),
         if_not_exists=True,
     )
-
 
 
 def downgrade() -> None:
@@ -158,4 +166,3 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_images_owner'), table_name='images', if_exists=True)
     op.drop_index('ix_images_created_at_id', table_name='images', if_exists=True)
     op.drop_table('images', if_exists=True)
-

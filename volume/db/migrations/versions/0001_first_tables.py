@@ -10,7 +10,8 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.create_table('operation_events',
+    op.create_table(
+        'operation_events',
         sa.Column('operation_id', sa.String(length=36), nullable=False),
         sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
         sa.Column('step', sa.String(length=64), nullable=False),
@@ -22,7 +23,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('operation_id', 'seq', name=op.f('pk_operation_events')),
         if_not_exists=True,
     )
-    op.create_table('operations',
+    op.create_table(
+        'operations',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('kind', sa.String(length=64), nullable=False),
         sa.Column('version', sa.Integer(), nullable=False),
@@ -63,16 +65,20 @@ def upgrade() -> None:
     op.create_index(op.f('ix_operations_global_request_id'), 'operations', ['global_request_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_operations_place_run_at'), 'operations', ['place', 'run_at'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_operations_request_id'), 'operations', ['request_id'], unique=False, if_not_exists=True)
-    op.create_index(op.f('ix_operations_resource_id_created_at'), 'operations', ['resource_id', 'created_at'], unique=False, if_not_exists=True)
+    op.create_index(
+        op.f('ix_operations_resource_id_created_at'), 'operations', ['resource_id', 'created_at'], unique=False, if_not_exists=True
+    )
     op.create_index(op.f('ix_operations_waits_for'), 'operations', ['waits_for'], unique=False, if_not_exists=True)
-    op.create_table('quota_limits',
+    op.create_table(
+        'quota_limits',
         sa.Column('project_id', sa.String(length=64), nullable=False),
         sa.Column('resource', sa.String(length=64), nullable=False),
         sa.Column('hard_limit', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('project_id', 'resource', name=op.f('pk_quota_limits')),
         if_not_exists=True,
     )
-    op.create_table('request_events',
+    op.create_table(
+        'request_events',
         sa.Column('id', BIG, autoincrement=True, nullable=False),
         sa.Column('global_request_id', sa.String(length=64), nullable=False),
         sa.Column('request_id', sa.String(length=64), nullable=False),
@@ -89,7 +95,8 @@ def upgrade() -> None:
     op.create_index(op.f('ix_request_events_at'), 'request_events', ['at'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_request_events_global_request_id'), 'request_events', ['global_request_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_request_events_request_id'), 'request_events', ['request_id'], unique=False, if_not_exists=True)
-    op.create_table('volume_hosts',
+    op.create_table(
+        'volume_hosts',
         sa.Column('name', sa.String(length=255), nullable=False),
         sa.Column('availability_zone', sa.String(length=255), nullable=False),
         sa.Column('enabled', sa.Boolean(), nullable=False),
@@ -101,7 +108,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('name', name=op.f('pk_volume_hosts')),
         if_not_exists=True,
     )
-    op.create_table('volume_types',
+    op.create_table(
+        'volume_types',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('name', sa.String(length=255), nullable=False),
         sa.Column('description', sa.String(length=255), nullable=True),
@@ -112,7 +120,8 @@ def upgrade() -> None:
         sa.UniqueConstraint('name', name=op.f('uq_volume_types_name')),
         if_not_exists=True,
     )
-    op.create_table('volumes',
+    op.create_table(
+        'volumes',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('project_id', sa.String(length=64), nullable=False),
         sa.Column('user_id', sa.String(length=64), nullable=True),
@@ -139,7 +148,8 @@ def upgrade() -> None:
     )
     op.create_index('ix_volumes_created_at_id', 'volumes', ['created_at', 'id'], unique=False, if_not_exists=True)
     op.create_index('ix_volumes_project_id_created_at', 'volumes', ['project_id', 'created_at'], unique=False, if_not_exists=True)
-    op.create_table('attachments',
+    op.create_table(
+        'attachments',
         sa.Column('id', sa.String(length=36), nullable=False),
         sa.Column('volume_id', sa.String(length=36), nullable=False),
         sa.Column('instance_id', sa.String(length=36), nullable=True),
@@ -157,7 +167,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_attachments_instance_id'), 'attachments', ['instance_id'], unique=False, if_not_exists=True)
     op.create_index(op.f('ix_attachments_volume_id'), 'attachments', ['volume_id'], unique=False, if_not_exists=True)
-
 
 
 def downgrade() -> None:
@@ -181,4 +190,3 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_operations_global_request_id'), table_name='operations', if_exists=True)
     op.drop_table('operations', if_exists=True)
     op.drop_table('operation_events', if_exists=True)
-
