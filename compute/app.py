@@ -4,29 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from common import clock
 from common.api import Application
 from common.context import Context
 from common.operations import SERVICE, LocalBell, Operations, Runner, host_of
+from common.operations.states import StateGuard
 from common.operations.timeline import RequestEvents
 from common.policy import Policy
 from common.quota import Quotas
 from common.runtime import ApiPart, ServiceParts, WorkerPart
 from common.service.heartbeat import Periodic
+from compute import describe
 from compute.api import RESOURCES
 from compute.api.versions import SPEC
 from compute.conf import ComputeOptions
 from compute.control import Control, PortListener
 from compute.db import servers as queries
-from compute.db.models import QUOTAS, TABLES
+from compute.db.models import QUOTAS, TABLES, Server
+from compute.hosts import Hosts
 from compute.operations import DEFINITIONS
 from compute.reconcile import reconcile
 from compute.rpc import ComputeControl, ComputeHost, ComputeMetadata
+from compute.server_states import BUILDING, ERROR, TASKS
 from compute.service import ComputeService, quota_defaults
 from compute.worker import ComputeWorker, HostEnd, make_drivers
 from network.rpc import PortEvents
 from scheduler.rpc import Scheduler
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from common.messaging import Broker
     from common.runtime import Runtime
 
@@ -54,6 +61,7 @@ def build(runtime: Runtime) -> ServiceParts:
     options = runtime.settings.get(ComputeOptions)
     db = runtime.database('compute')
     policy = Policy([rule for resource in RESOURCES for rule in resource.rules], runtime.policy_file('compute'))
+    scheduler = runtime.broker.client(Scheduler)
     service = ComputeService(
         options=options,
         db=db,
@@ -64,13 +72,15 @@ def build(runtime: Runtime) -> ServiceParts:
         network=runtime.rest('compute', 'network'),
         image=runtime.rest('compute', 'image'),
         volume=runtime.rest('compute', 'volume'),
-        scheduler=runtime.broker.client(Scheduler),
+        scheduler=scheduler,
+        hosts=Hosts(scheduler),
     )
+    guard = _guard(service)
     return ServiceParts(
         'compute',
         service,
         apis=[ApiPart('compute', lambda: Application('compute', RESOURCES, instance=service, policy=policy, versions=SPEC))],
-        workers=[_conductor(runtime, service), _worker(runtime, service)],
+        workers=[_conductor(runtime, service, guard), _worker(runtime, service)],
         db=db,
         migrations='compute.db',
         checks={'database': lambda: _ping(service)},
@@ -83,8 +93,22 @@ def _ping(service: ComputeService) -> str | None:
     return None
 
 
-def _conductor(runtime: Runtime, service: ComputeService) -> WorkerPart:
+def _guard(service: ComputeService) -> StateGuard:
+    """No server stays in a transitional state that no operation stands behind."""
+    guard = StateGuard(service.ops, Server, 'task_state', TASKS, of='server', repair=_orphaned)
+    guard.install(service.db)
+    return guard
+
+
+def _orphaned(session: Session, server: Server, fault: dict[str, Any]) -> None:
+    server.task_state, server.fault, server.updated_at = None, describe.fault(fault), clock.now()
+    if server.vm_state == BUILDING:
+        server.vm_state = ERROR
+
+
+def _conductor(runtime: Runtime, service: ComputeService, guard: StateGuard) -> WorkerPart:
     runner = Runner(service.ops, at=SERVICE, world=service, workers=service.options.worker_threads)
+    runner.periodic.append(guard.sweep)
     started: list[Any] = []
 
     def start() -> None:
@@ -107,7 +131,7 @@ def _worker(runtime: Runtime, service: ComputeService) -> WorkerPart:
 
     def start() -> None:
         options = service.options
-        worker = ComputeWorker(service, make_drivers(options, runtime.host, runtime.state))
+        worker = service.worker = ComputeWorker(service, make_drivers(options, runtime.host, runtime.state))
         for host in worker.drivers:
             started.append(runtime.broker.serve(ComputeHost, HostEnd(worker, host), host=host, workers=4))
         worker.start()

@@ -9,17 +9,21 @@ from common.clock import now
 from common.context import Context
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_id
-from compute import servers
+from compute import server_states, servers
 from compute.db import servers as queries
 from compute.db.models import Server, ServerVolume
+from compute.operations import ports
 from compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from compute.operations.volumes import ATTACH, DETACH
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from compute.service import ComputeService
 
 _DEVICE = re.compile(r'/dev/[a-z]{2,3}d?[b-z]\Z')
 _LETTERS = 'bcdefghijklmnopqrstuvwxyz'
+_PLUG_TIME = 120.0  # seconds that a request waits for a network card to be plugged in
 
 
 def list_volumes(service: ComputeService, ctx: Context, server_id: str) -> list[ServerVolume]:
@@ -42,25 +46,30 @@ def attach_volume(service: ComputeService, ctx: Context, server_id: str, body: d
     volume_id = body['volumeId']
     with service.db.read() as session:
         servers.find(service, ctx, session, server_id, 'compute:volumes:attach')
-    _check_volume(service, ctx, volume_id)
-    with service.db.write() as session:
+    check_volume(service, ctx, volume_id)
+    made: list[ServerVolume] = []
+
+    def change(session: Session) -> str:
         server = servers.find(service, ctx, session, server_id, 'compute:volumes:attach')
         present = queries.volumes_of(session, [server.id])[server.id]
-        if any(volume.volume_id == volume_id for volume in present):
-            raise Conflict(f'volume {volume_id} already attached to server {server_id}')
+        if any(volume.volume_id == volume_id and volume.status == 'attached' for volume in present):
+            raise InvalidInput(f'Invalid volume: volume {volume_id} is already attached to instance {server_id}.', field='volumeId')
         device = _device(body.get('device'), present)
-        volume = ServerVolume(
+        params = {'volume_id': volume_id, 'device': device, 'host': server.host, 'timeout': service.options.detach_timeout}
+        operation_id = servers.begin(service, ctx, session, server, 'attach_volume', ATTACH, None, params)
+        made[:] = [ServerVolume(
             id=new_id(), server_id=server.id, volume_id=volume_id, device=device, tag=body.get('tag'), status='attaching',
             delete_on_termination=bool(body.get('delete_on_termination', False)), created_at=now(),
-        )  # fmt: skip
-        session.add(volume)
-        params = {'volume_id': volume_id, 'device': device, 'host': server.host, 'timeout': service.options.detach_timeout}
-        servers.begin(service, ctx, session, server, 'attach_volume', ATTACH, None, params)
-    return volume
+        )]  # fmt: skip
+        session.add(made[0])
+        return operation_id
+
+    servers.in_turn(service, change)
+    return made[0]
 
 
-def _check_volume(service: ComputeService, ctx: Context, volume_id: str) -> None:
-    """Raise when the volume is not the caller's or cannot be attached now."""
+def check_volume(service: ComputeService, ctx: Context, volume_id: str, *, bootable: bool = False) -> None:
+    """Raise NotFound or InvalidInput when the volume is not the caller's, cannot be attached now, or cannot be booted from."""
     try:
         volume = service.volume.with_context(ctx).get(f'/v3/volumes/{volume_id}')['volume']
     except NotFound:
@@ -71,6 +80,8 @@ def _check_volume(service: ComputeService, ctx: Context, volume_id: str) -> None
         raise InvalidInput(
             f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in '{volume['status']}'.", field='volumeId'
         )
+    if bootable and volume.get('bootable') != 'true':
+        raise InvalidInput(f'Block Device {volume_id} is not bootable.', field='block_device_mapping_v2')
 
 
 def _device(asked: str | None, present: list[ServerVolume]) -> str:
@@ -88,14 +99,30 @@ def _device(asked: str | None, present: list[ServerVolume]) -> str:
 
 def detach_volume(service: ComputeService, ctx: Context, server_id: str, volume_id: str) -> None:
     """Start to unplug a volume. Raises NotFound, Conflict."""
-    with service.db.write() as session:
+
+    def change(session: Session) -> str:
         server = servers.find(service, ctx, session, server_id, 'compute:volumes:detach')
         volume = queries.volume_of(session, server.id, volume_id)
         if volume is None:
             raise NotFound('volume attachment', volume_id, message=f'Instance {server_id} is not attached to volume {volume_id}.')
-        volume.status = 'detaching'
+        if volume.boot_index == 0:
+            raise Forbidden(f'Volume {volume_id} is the root disk of instance {server_id} and cannot be detached.')
         params = {'volume_id': volume_id, 'timeout': service.options.detach_timeout}
-        servers.begin(service, ctx, session, server, 'detach_volume', DETACH, None, params)
+        operation_id = servers.begin(service, ctx, session, server, 'detach_volume', DETACH, None, params)
+        volume.status = 'detaching'
+        return operation_id
+
+    servers.in_turn(service, change)
+
+
+def update_volume(service: ComputeService, ctx: Context, server_id: str, volume_id: str, delete_on_termination: bool) -> None:
+    """Say whether the volume goes with the server. Raises NotFound."""
+    with service.db.write() as session:
+        server = servers.find(service, ctx, session, server_id, 'compute:volumes:attach')
+        volume = queries.volume_of(session, server.id, volume_id)
+        if volume is None:
+            raise NotFound('volume attachment', volume_id, message=f'Instance {server_id} is not attached to volume {volume_id}.')
+        volume.delete_on_termination = delete_on_termination
 
 
 def list_interfaces(service: ComputeService, ctx: Context, server_id: str) -> list[dict[str, Any]]:
@@ -108,58 +135,61 @@ def list_interfaces(service: ComputeService, ctx: Context, server_id: str) -> li
 
 
 def attach_interface(service: ComputeService, ctx: Context, server_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Make or take a port and start to plug it in; gives the port. Raises NotFound, InvalidInput, Conflict."""
-    from compute.operations import ports
+    """Plug in a port that the user brings, or a new one, and wait until it is done; gives the port.
 
+    Raises NotFound, InvalidInput, Conflict; and Conflict with the reason when it cannot be plugged in.
+    """
     with service.db.read() as session:
         server = servers.find(service, ctx, session, server_id, 'compute:interfaces:attach')
         servers.check_unlocked(ctx, server)
-        _check_interface_state(server)
-    network = service.network.with_context(ctx)
+        server_states.check('attach_interface', server.id, server.vm_state, server.task_state, server.host)
+    request = _interface_request(service, ctx, server, body)
+
+    def change(session: Session) -> str:
+        live = servers.find(service, ctx, session, server_id, 'compute:interfaces:attach')
+        params = {
+            'request': request,
+            'project_id': live.project_id,
+            'zone': live.availability_zone,
+            'timeout': service.options.detach_timeout,
+        }
+        return servers.begin(service, ctx, session, live, 'attach_interface', ATTACH_INTERFACE, None, params)
+
+    record = service.ops.wait(servers.in_turn(service, change), timeout=_PLUG_TIME)
+    if record.state != 'done':
+        raise Conflict(
+            f'The interface could not be attached to instance {server_id}: {(record.fault or {}).get("message") or record.state}'
+        )
+    port_id = record.outputs['make_port']['entry']['port_id']
+    return dict(service.network.with_context(ctx).get(f'/v2.0/ports/{port_id}')['port'])
+
+
+def _interface_request(service: ComputeService, ctx: Context, server: Server, body: dict[str, Any]) -> dict[str, Any]:
+    """What the operation is asked to plug in: `{port}` or `{network, fixed_ip}`."""
     fixed = (body.get('fixed_ips') or [{}])[0].get('ip_address')
+    if body.get('port_id') and (body.get('net_id') or fixed):
+        raise InvalidInput('Must not input both network_id and port_id', field='port_id')
+    if fixed and not body.get('net_id'):
+        raise InvalidInput('Must input network_id when request IP address', field='fixed_ips')
     asked = (
         [{'port': body.get('port_id'), 'uuid': body.get('net_id'), 'fixed_ip': fixed}]
         if body.get('port_id') or body.get('net_id')
         else None
     )
-    if body.get('port_id') and (body.get('net_id') or fixed):
-        raise InvalidInput('Must not input both network_id and port_id', field='port_id')
-    resolved = ports.resolve(network, server.project_id, asked, ctx.is_admin)
+    resolved = ports.resolve(service.network.with_context(ctx), server.project_id, asked, ctx.is_admin)
     if not resolved:
         raise InvalidInput('There is no network to make a port on; name one.', field='net_id')
-    port, ours = _port_for(network, server, resolved[0])
-    with service.db.write() as session:
-        server = servers.find(service, ctx, session, server_id, 'compute:interfaces:attach')
-        params = {'port_id': port['id'], 'ours': ours, 'host': server.host, 'timeout': service.options.detach_timeout}
-        servers.begin(service, ctx, session, server, 'attach_interface', ATTACH_INTERFACE, None, params)
-    return port
-
-
-def _check_interface_state(server: Server) -> None:
-    from compute import server_states
-
-    server_states.check('attach_interface', server.id, server.vm_state, server.task_state)
-
-
-def _port_for(network: Any, server: Server, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    from compute.operations import ports
-
-    if request.get('port'):
-        return network.get(f'/v2.0/ports/{request["port"]}')['port'], False
-    body: dict[str, Any] = {
-        'name': f'{ports._MARK}added', 'network_id': request['network'], 'project_id': server.project_id,
-        'device_id': server.id, 'device_owner': f'{ports.OWNER}nova',
-    }  # fmt: skip
-    if request.get('fixed_ip'):
-        body['fixed_ips'] = [{'ip_address': request['fixed_ip']}]
-    return network.post('/v2.0/ports', {'port': body})['port'], True
+    return resolved[0]
 
 
 def detach_interface(service: ComputeService, ctx: Context, server_id: str, port_id: str) -> None:
     """Start to unplug a network card. Raises NotFound, Conflict."""
-    with service.db.write() as session:
+
+    def change(session: Session) -> str:
         server = servers.find(service, ctx, session, server_id, 'compute:interfaces:detach')
         if not any(entry['port_id'] == port_id for entry in server.network_info):
             raise NotFound('port', port_id, message=f'Port id {port_id} is not attached to server {server_id}.')
         params = {'port_id': port_id, 'timeout': service.options.detach_timeout}
-        servers.begin(service, ctx, session, server, 'detach_interface', DETACH_INTERFACE, None, params)
+        return servers.begin(service, ctx, session, server, 'detach_interface', DETACH_INTERFACE, None, params)
+
+    servers.in_turn(service, change)

@@ -18,6 +18,9 @@ class ComputeOptions:
     simulated_memory_mib: int = option(65536, min=1, help='Memory of a simulated host in MiB')
     simulated_disk_gib: int = option(1024, min=1, help='Disk of a simulated host in GiB')
     simulated_state: str = option('', help='Directory where simulated hosts keep their state; empty: in memory')
+    simulated_faults: str = option(
+        '', help='JSON file with failures of simulated hosts that are to come; see compute/virt/simulated/faults.py'
+    )
     worker_threads: int = option(8, min=1, help='Operations that a worker runs at a time')
     shutdown_timeout: int = option(60, min=0, help='Seconds a guest may take to shut down before it is powered off')
     detach_timeout: int = option(60, min=1, help='Seconds a guest may take to let go of a device')

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.context import Context
 from common.errors import NotFound
-from compute import describe, floating, reconcile
+from compute import describe, floating
 from compute.db import servers as queries
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ class Control:
         """There is a step for the service."""
         if self.runner is not None:
             self.runner.wake(operation)
-
-    def power_changed(self, ctx: Context, host: str, server: str, power_state: int) -> None:
-        """A guest changed its power state by itself."""
-        reconcile.set_power(self.service, server, power_state)
 
     def describe(self, ctx: Context, server_id: str) -> dict[str, Any]:
         """What a server may learn about itself."""
@@ -49,8 +45,8 @@ class PortListener:
     def port_active(self, ctx: Context, port: str, device: str) -> None:
         """A port is wired: let the operation that may wait for it look again."""
         with self.service.db.read() as session:
-            live = self.service.ops.live(session, device) if device else None
-        if live is not None and live.place is not None:
+            live = self.service.ops.live(session, device, 'server') if device else None
+        if live is not None and live.place is not None and live.lease_owner is None and live.waits_for is None:
             self.service.ops.ring(live.place, live.id)
 
     def addresses_changed(self, ctx: Context, port: str, device: str) -> None:

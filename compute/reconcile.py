@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from common.clock import now
 from common.errors import PileusError
 from compute.db import servers as queries
-from compute.server_states import ACTIVE, PAUSED, STOPPED
+from compute.server_states import ACTIVE, DELETED, PAUSED, STOPPED
 from compute.virt import base
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ def reconcile(worker: ComputeWorker) -> dict[str, int]:
     done = {'removed': 0, 'corrected': 0}
     for one in found:
         done['removed'] += _remove_strays(one, known, live)
-    guests = {(one.world.host, server_id): state for one in found for server_id, state in one.guests.items()}
+    by_host = {one.world.host: one for one in found}
     for server_id, row in rows.items():
-        power_state = guests.get((row.host, server_id), base.NOSTATE)
+        power_state = by_host[row.host].guests.get(server_id, base.NOSTATE)
         if server_id not in live and row.vm_state in _WATCHED and _BECOMES.get(power_state, row.vm_state) != row.vm_state:
-            done['corrected'] += set_power(worker.service, server_id, row.host, power_state)
+            done['corrected'] += look(worker.service, by_host[row.host].world, server_id)
     return done
 
 
@@ -64,7 +64,7 @@ def _remove_strays(found: _Found, known: dict[str, Any], live: set[str]) -> int:
         row = known.get(server_id)
         if row is None:
             LOG.warning('server %s has a guest or disk on %s and no record; it is left alone', server_id, host)
-        elif row.vm_state == queries.GONE or (row.host is not None and row.host != host):
+        elif row.vm_state == DELETED or (row.host is not None and row.host != host):
             LOG.info('what is left of server %s on %s is removed', server_id, host)
             try:
                 found.world.driver.destroy(server_id)
@@ -77,20 +77,21 @@ def _remove_strays(found: _Found, known: dict[str, Any], live: set[str]) -> int:
 
 
 def look(service: ComputeService, world: HostWorld, server_id: str) -> bool:
-    """Compare one server whose guest has just changed by itself; whether its state was corrected."""
-    return set_power(service, server_id, world.host, world.driver.power_state(server_id))
+    """Compare one server with its guest as it is now; whether its state was corrected.
 
-
-def set_power(service: ComputeService, server_id: str, host: str | None, power_state: int) -> bool:
-    """Note the power state that a guest on a host took by itself; whether anything changed."""
-    becomes = _BECOMES.get(power_state)
+    The row is read before the guest and must be the same when it is written: nobody has done anything with the server meanwhile.
+    """
     with service.db.read() as session:
         row = queries.known(session, [server_id]).get(server_id)
-    if becomes is None or row is None or row.host != host or row.vm_state not in _WATCHED or row.vm_state == becomes:
+    if row is None or row.host != world.host or row.vm_state not in _WATCHED:
+        return False
+    power_state = world.driver.power_state(server_id)
+    becomes = _BECOMES.get(power_state, row.vm_state)
+    if becomes == row.vm_state:
         return False
     with service.db.write() as session:
         server = queries.get(session, server_id)
-        if server is None or server.host != host or server.vm_state not in _WATCHED or service.ops.live(session, server_id) is not None:
+        if server is None or server.updated_at != row.updated_at or service.ops.live(session, server_id, 'server') is not None:
             return False
         LOG.info('server %s is %s now: its guest changed by itself', server_id, becomes)
         server.vm_state, server.power_state, server.updated_at = becomes, power_state, now()

@@ -30,10 +30,6 @@ class ComputeControl(Contract, topic='compute.control'):
     def wake(self, operation: str) -> None:
         """There is a step for the service."""
 
-    @cast
-    def power_changed(self, host: str, server: str, power_state: int) -> None:
-        """A guest changed its power state by itself."""
-
 
 class ComputeMetadata(Contract, topic='compute.metadata'):
     """What a server may learn about itself; asked by the metadata service."""

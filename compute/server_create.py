@@ -12,9 +12,10 @@ from common.clock import now
 from common.context import Context
 from common.errors import Forbidden, InvalidInput, NotFound
 from common.ids import new_id
-from compute import flavors, servers
+from compute import attachments, block_devices, flavors, servers
+from compute.block_devices import Disks
 from compute.db import keypairs as keypair_queries
-from compute.db.models import Flavor, KeyPair, Server
+from compute.db.models import Flavor, KeyPair, Server, ServerVolume
 from compute.operations import ports
 from compute.operations.boot import BOOT, STARTS_IN
 
@@ -34,8 +35,12 @@ def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: d
         raise InvalidInput('Servers belong to projects: use a token that is scoped to one.')
     least, most = _counts(service, body)
     flavor = _flavor(service, ctx, body['flavorRef'])
-    _check_block_devices(body)
-    image = _image(service, ctx, body, flavor)
+    disks = block_devices.parse(body.get('imageRef'), body.get('block_device_mapping_v2') or ())
+    if most > 1 and disks.volumes:
+        raise InvalidInput('Several servers cannot share a volume; ask for them one by one.', field='max_count')
+    image = _image(service, ctx, disks.image_id, flavor) if disks.image_id else None
+    for disk in disks.volumes:
+        attachments.check_volume(service, ctx, disk.volume_id, bootable=disk.boot_index == 0)
     networks = ports.resolve(service.network.with_context(ctx), ctx.project_id, body.get('networks'), ctx.is_admin)
     if most > 1 and any(request.get('port') or request.get('fixed_ip') for request in networks):
         raise InvalidInput('Several servers cannot share a port or a fixed address; ask for them one by one.', field='max_count')
@@ -45,7 +50,7 @@ def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: d
     zone, host = _zone(service, ctx, body)
     made = []
     common = {
-        'flavor': flavor, 'image': image, 'pair': pair, 'user_data': user_data, 'zone': zone, 'groups': groups,
+        'flavor': flavor, 'image': image, 'disks': disks, 'pair': pair, 'user_data': user_data, 'zone': zone, 'groups': groups,
         'reservation': f'r-{secrets.token_hex(4)}', 'config_drive': _config_drive(body), 'networks': networks,
     }  # fmt: skip
     claim = _claim(ctx, flavor, image, zone, host, hints)
@@ -56,6 +61,7 @@ def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: d
             server = _row(ctx, body, common, index, count)
             session.add(server)
             session.flush()
+            session.add_all(_volume_rows(server, disks))
             service.ops.start(session, ctx, BOOT, server.id, params=_params(server, common, claim, body))
             made.append(server)
     return made, body.get('adminPass') or secrets.token_urlsafe(service.options.password_length)[: service.options.password_length]
@@ -71,20 +77,14 @@ def _counts(service: ComputeService, body: dict[str, Any]) -> tuple[int, int]:
     return least, most
 
 
-def _check_block_devices(body: dict[str, Any]) -> None:
-    """Take the one mapping that says what `imageRef` says; refuse what is not there yet rather than ignore it."""
-    for mapping in body.get('block_device_mapping_v2') or ():
-        plain = (
-            mapping.get('source_type') == 'image'
-            and mapping.get('destination_type', 'local') == 'local'
-            and mapping.get('boot_index') in (0, '0')
+def _volume_rows(server: Server, disks: Disks) -> list[ServerVolume]:
+    return [
+        ServerVolume(
+            id=new_id(), server_id=server.id, volume_id=disk.volume_id, device=disk.device, tag=disk.tag, boot_index=disk.boot_index,
+            status='attaching', delete_on_termination=disk.delete_on_termination, created_at=server.created_at,
         )
-        if not plain:
-            raise InvalidInput(
-                'block_device_mapping_v2 may hold the boot image on local disk only; attach volumes to the running server.',
-                field='block_device_mapping_v2',
-            )
-        body.setdefault('imageRef', mapping.get('uuid'))
+        for disk in disks.volumes
+    ]  # fmt: skip
 
 
 def _flavor(service: ComputeService, ctx: Context, reference: Any) -> Flavor:
@@ -95,11 +95,8 @@ def _flavor(service: ComputeService, ctx: Context, reference: Any) -> Flavor:
         raise InvalidInput(f'Flavor {flavor_id[:255]} could not be found.', field='flavorRef') from None
 
 
-def _image(service: ComputeService, ctx: Context, body: dict[str, Any], flavor: Flavor) -> dict[str, Any]:
+def _image(service: ComputeService, ctx: Context, reference: str, flavor: Flavor) -> dict[str, Any]:
     """The image, as far as the boot needs it. Raises InvalidInput when it cannot be booted with the flavor."""
-    reference = str(body.get('imageRef') or '').rstrip('/').rpartition('/')[2]
-    if not reference:
-        raise InvalidInput('Invalid imageRef provided: give the id of an image. Servers cannot boot from volumes yet.', field='imageRef')
     try:
         image = service.image_of(ctx, reference)
     except NotFound:
@@ -189,7 +186,7 @@ def _config_drive(body: dict[str, Any]) -> bool:
 
 
 def _claim(
-    ctx: Context, flavor: Flavor, image: dict[str, Any], zone: str | None, host: str | None, hints: dict[str, Any]
+    ctx: Context, flavor: Flavor, image: dict[str, Any] | None, zone: str | None, host: str | None, hints: dict[str, Any]
 ) -> dict[str, Any]:
     """What the scheduler is asked."""
 
@@ -201,11 +198,11 @@ def _claim(
         'kind': 'server',
         'vcpus': flavor.vcpus,
         'ram': flavor.memory_mib,
-        'disk': flavor.root_gib + flavor.ephemeral_gib + -(-flavor.swap_mib // 1024),
+        'disk': (flavor.root_gib if image else 0) + flavor.ephemeral_gib + -(-flavor.swap_mib // 1024),
         'project': ctx.project_id,
         'zone': zone,
         'force_host': host,
-        'image': image['properties'],
+        'image': image['properties'] if image else {},
         'extra_specs': flavor.extra_specs,
         'different_host': many('different_host'),
         'same_host': many('same_host'),
@@ -244,7 +241,7 @@ def _row(ctx: Context, body: dict[str, Any], common: dict[str, Any], index: int,
     return Server(
         id=server_id, project_id=str(ctx.project_id), user_id=str(ctx.user_id), name=name,
         hostname=body.get('hostname') or host_name(name, server_id), description=body.get('description'), power_state=0, **STARTS_IN,
-        availability_zone=common['zone'], requested_zone=common['zone'], image_id=common['image']['id'], flavor_id=flavor.id,
+        availability_zone=common['zone'], requested_zone=common['zone'], image_id=common['image']['id'] if common['image'] else None, flavor_id=flavor.id,
         flavor={
             'id': flavor.id, 'original_name': flavor.name, 'vcpus': flavor.vcpus, 'ram': flavor.memory_mib, 'disk': flavor.root_gib,
             'ephemeral': flavor.ephemeral_gib, 'swap': flavor.swap_mib, 'extra_specs': flavor.extra_specs,
@@ -252,7 +249,7 @@ def _row(ctx: Context, body: dict[str, Any], common: dict[str, Any], index: int,
         vcpus=flavor.vcpus, memory_mib=flavor.memory_mib, root_gib=flavor.root_gib,
         key_name=pair.name if pair else None, key_type=pair.type if pair else None, public_key=pair.public_key if pair else None,
         user_data=common['user_data'], config_drive=common['config_drive'], server_metadata=dict(body.get('metadata') or {}),
-        tags=sorted(set(body.get('tags') or ())), network_info=[], requested={'security_group_names': common['groups'][1]},
+        tags=sorted(set(body.get('tags') or ())), network_info=[], requested={'security_group_names': common['groups'][1], 'volumes': [disk.volume_id for disk in common['disks'].volumes]},
         access_ip_v4=body.get('accessIPv4') or None, access_ip_v6=body.get('accessIPv6') or None,
         disk_config=body.get('OS-DCF:diskConfig') or 'MANUAL', reservation_id=common['reservation'], launch_index=index, created_at=now(),
         locked=False, progress=0, deleted=False,
@@ -268,6 +265,7 @@ def _params(server: Server, common: dict[str, Any], claim: dict[str, Any], body:
         'project_id': server.project_id,
         'zone': common['zone'],
         'image': common['image'],
+        'volumes': [{'volume_id': disk.volume_id, 'device': disk.device} for disk in common['disks'].volumes],
         'config_drive': server.config_drive,
         'files': body.get('personality') or [],
     }

@@ -16,6 +16,9 @@ POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING, SUSPENDING, RESUMING = (
     'powering-off', 'powering-on', 'pausing', 'unpausing', 'suspending', 'resuming',
 )  # fmt: skip
 DELETING = 'deleting'
+TASKS = frozenset({
+    SCHEDULING, NETWORKING, SPAWNING, REBOOTING, REBOOTING_HARD, POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING, SUSPENDING, RESUMING, DELETING,
+})  # fmt: skip
 
 _STATUS = {
     BUILDING: 'BUILD',
@@ -62,10 +65,12 @@ def states_of(status: str) -> tuple[set[str], set[str] | None]:
     return {state for state, name in _STATUS.items() if name == upper}, None
 
 
-def check(action: str, server_id: str, vm_state: str, task_state: str | None) -> None:
-    """Raise Conflict when an action is not legal now; the message says what is in its way."""
+def check(action: str, server_id: str, vm_state: str, task_state: str | None, host: str | None = '') -> None:
+    """Raise Conflict when an action is not legal now; the message says what is in its way. `host` None: it never had a guest."""
     word = _WORDS.get(action, action)
     if task_state is not None:
         raise Conflict(f"Cannot '{word}' instance {server_id} while it is in task_state {task_state}")
     if vm_state not in LEGAL[action]:
         raise Conflict(f"Cannot '{word}' instance {server_id} while it is in vm_state {vm_state}")
+    if host is None:
+        raise Conflict(f"Cannot '{word}' instance {server_id}: it was never started on any host. Delete it and make another one.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from common.clock import now
+from common.clock import monotonic, now
 from common.context import Context
 from common.errors import Conflict, InvalidInput, NotFound, OverQuota
 from compute import server_states
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 
     from common.operations import Operation
     from compute.service import ComputeService
+
+PLUGGING = frozenset({'server.attach_volume', 'server.detach_volume', 'server.attach_interface', 'server.detach_interface'})
+"""Operations that others wait for."""
+PLUG_PATIENCE = 10.0
+"""Seconds that a request waits for them."""
 
 
 def target(server: Any) -> dict[str, Any]:
@@ -59,9 +66,31 @@ def act(
     policy: str | None = None,
 ) -> None:
     """Start an operation on a server, if its state allows the action. Raises NotFound, Forbidden, Conflict."""
-    with service.db.write() as session:
+
+    def change(session: Session) -> str:
         server = find(service, ctx, session, server_id, policy or f'compute:servers:{action}')
-        begin(service, ctx, session, server, action, operation, task_state, params)
+        return begin(service, ctx, session, server, action, operation, task_state, params)
+
+    in_turn(service, change)
+
+
+def in_turn(service: ComputeService, change: Callable[[Session], str]) -> str:
+    """Run a write transaction that starts an operation; gives the operation's id.
+
+    Plugging and unplugging take moments, and clients send several at once: what is under way of that kind is waited for.
+    Raises what `change` raises, and Conflict when another operation is under way, or when it takes too long.
+    """
+    end = monotonic() + PLUG_PATIENCE
+    while True:
+        try:
+            with service.db.write() as session:
+                return change(session)
+        except Conflict as error:
+            if error.details.get('kind') not in PLUGGING or monotonic() >= end:
+                raise
+            busy = error
+        with contextlib.suppress(Conflict, NotFound):  # it is still at work, or long gone: the next try tells
+            service.ops.wait(busy.details['operation'], timeout=end - monotonic())
 
 
 def begin(
@@ -74,30 +103,36 @@ def begin(
     task_state: str | None,
     params: dict[str, Any] | None = None,
 ) -> str:
-    """The same within a transaction, on a record at hand; gives the operation's id."""
+    """Start an operation within a transaction, on a record at hand; gives the operation's id."""
     check_unlocked(ctx, server)
-    server_states.check(action, server.id, server.vm_state, server.task_state)
+    server_states.check(action, server.id, server.vm_state, server.task_state, server.host)
     server.task_state, server.updated_at = task_state, now()
     session.flush()
     return service.ops.start(session, ctx, operation, server.id, params=params or {}, host=server.host)
 
 
 def delete(service: ComputeService, ctx: Context, server_id: str) -> None:
-    """Start to delete; legal in every state, and it wins over whatever is being done. Raises NotFound, Conflict (locked)."""
+    """Start to delete; legal in every state, and it wins over whatever is being done. Raises NotFound, Conflict (locked).
+
+    Where the host is known to be down the server is gone for users at once; what is left there is removed when it returns.
+    """
+    hosts = service.hosts.all()
     with service.db.write() as session:
         server = find(service, ctx, session, server_id, 'compute:servers:delete')
         check_unlocked(ctx, server)
         if server.task_state == DELETING:
             return
         volumes = queries.volumes_of(session, [server.id])[server.id]
-        live = service.ops.live(session, server.id)
+        live = service.ops.live(session, server.id, 'server')
+        host = server.host or (live.host if live else None)
         server.task_state, server.updated_at = DELETING, now()
+        server.deleted = host is not None and not hosts.get(host, {}).get('up', True)
         session.flush()
         params = {
             'has_volumes': bool(volumes) or (live is not None and live.kind != 'server.boot') or bool(server.requested.get('volumes')),
             'delete_volumes': [volume.volume_id for volume in volumes if volume.delete_on_termination],
         }
-        service.ops.start(session, ctx, DELETE, server.id, params=params, host=server.host or (live.host if live else None), supersede=True)
+        service.ops.start(session, ctx, DELETE, server.id, params=params, host=host, supersede=True)
 
 
 def update(service: ComputeService, ctx: Context, server_id: str, changes: dict[str, Any]) -> tuple[Server, list[Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from common.context import Context
 from common.errors import NotFound, Unavailable
 from compute.conf import ComputeOptions
+from compute.hosts import Hosts
 from compute.rpc import ComputeHost
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class ComputeService:
     image: RestClient
     volume: RestClient
     scheduler: Any
+    hosts: Hosts
+    worker: Any = None  # the ComputeWorker, where this process is one
 
     def host_client(self, host: str | None) -> Any:
         """The worker of a host. Raises Unavailable when the server has none."""

@@ -10,8 +10,9 @@ from common.context import Context
 from common.drivers import load
 from common.errors import PileusError
 from common.operations import Runner, host_location
+from compute import reconcile
 from compute.conf import ComputeOptions
-from compute.rpc import ComputeControl
+from compute.guest_events import GuestEvents
 from compute.virt.base import Driver
 from compute.worlds import HostWorld
 
@@ -28,6 +29,7 @@ def make_drivers(options: ComputeOptions, host: str, state: pathlib.Path) -> dic
         return {host: kind.from_state(host, state)}
     names = [host] if options.simulated_hosts == 1 else [f'{host}-{number:04d}' for number in range(1, options.simulated_hosts + 1)]
     directory = pathlib.Path(options.simulated_state) if options.simulated_state else None
+    failures = _failures(options)
     return {
         name: kind(
             name,
@@ -35,9 +37,17 @@ def make_drivers(options: ComputeOptions, host: str, state: pathlib.Path) -> dic
             memory_mib=options.simulated_memory_mib,
             disk_gib=options.simulated_disk_gib,
             state=directory / name if directory else None,
+            faults=failures,
         )
         for name in names
     }
+
+
+def _failures(options: ComputeOptions) -> Any:
+    """The table of failures to come, shared by the simulated hosts of this process."""
+    from compute.virt.simulated import FaultTable
+
+    return FaultTable.from_file(pathlib.Path(options.simulated_faults)) if options.simulated_faults else FaultTable()
 
 
 class HostEnd:
@@ -68,24 +78,23 @@ class ComputeWorker:
         self.worlds = {host: HostWorld(host, driver, service) for host, driver in drivers.items()}
         locations = {host_location(host): world for host, world in self.worlds.items()}
         self.runner = Runner(service.ops, at=locations, workers=service.options.worker_threads)
-        self._control = service.broker.client(ComputeControl)
+        self.events = GuestEvents(lambda host, server_id: reconcile.look(service, self.worlds[host], server_id))
         self._reported = False
 
     def start(self) -> None:
         """Connect to the hypervisors and begin to run steps."""
         for host, driver in self.drivers.items():
-            driver.start(lambda server_id, state, host=host: self._power_changed(host, server_id, state))
+            driver.start(lambda server_id, state, host=host: self.events.tell(host, server_id))
+        self.events.start()
         self.report()
         self.runner.start()
 
     def stop(self, drain: float) -> None:
         """Let steps in hand end, and let go of the hypervisors; guests run on."""
         self.runner.stop(drain)
+        self.events.stop()
         for driver in self.drivers.values():
             driver.stop()
-
-    def _power_changed(self, host: str, server_id: str, state: int) -> None:
-        self._control.power_changed(Context.service('compute'), host=host, server=server_id, power_state=state)
 
     def report(self) -> None:
         """Tell the scheduler that the hosts live; what they have, the first time and whenever the scheduler does not know them."""

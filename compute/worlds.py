@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from compute.db import servers as queries
@@ -27,16 +28,22 @@ class HostWorld:
         """A client of the network API."""
         return self.service.network
 
-    def spec(self, server_id: str, image: ImageSpec | None = None) -> ServerSpec:
-        """The server as the driver needs it, read anew."""
+    def spec(self, server_id: str, image: ImageSpec | None = None, volumes: Sequence[VolumeSpec] | None = None) -> ServerSpec:
+        """The server as the driver needs it, read anew. `volumes`: those to start with; None: those that are attached."""
         with self.service.db.read() as session:
             server = queries.get(session, server_id, deleted=True)
             if server is None:
                 raise LookupError(f'server {server_id} has no row')
-            return spec_of(server, queries.volumes_of(session, [server_id])[server_id], image)
+            return spec_of(server, attached(queries.volumes_of(session, [server_id])[server_id]) if volumes is None else volumes, image)
 
 
-def spec_of(server: Server, volumes: list[ServerVolume], image: ImageSpec | None = None) -> ServerSpec:
+def attached(volumes: Sequence[ServerVolume]) -> list[VolumeSpec]:
+    """The volumes that a server has, in boot order; how they are reached the driver has noted when they were attached."""
+    ordered = sorted(volumes, key=lambda volume: (volume.boot_index is None, volume.boot_index or 0))
+    return [VolumeSpec(volume.volume_id, volume.attachment_id or '', volume.device) for volume in ordered if volume.status != 'attaching']
+
+
+def spec_of(server: Server, volumes: Sequence[VolumeSpec], image: ImageSpec | None = None) -> ServerSpec:
     """A server's row as the driver needs it."""
     flavor = server.flavor
     return ServerSpec(
@@ -49,11 +56,7 @@ def spec_of(server: Server, volumes: list[ServerVolume], image: ImageSpec | None
         swap_mib=int(flavor.get('swap', 0)),
         image=image,
         interfaces=tuple(InterfaceSpec(e['port_id'], e['mac'], e['mtu'], e['network_id']) for e in server.network_info),
-        volumes=tuple(
-            VolumeSpec(v.volume_id, v.attachment_id or '', v.device, connection=v.connection or {})
-            for v in volumes
-            if v.status == 'attached'
-        ),
+        volumes=tuple(volumes),
         config_drive=server.config_drive,
         project_id=server.project_id,
         user_id=server.user_id,

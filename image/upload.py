@@ -20,6 +20,7 @@ from common.errors import Forbidden, Gone, InvalidInput, NotFound, PileusError, 
 from common.ids import new_id
 from image import images
 from image.db import images as queries
+from image.drivers.base import Upload
 from image.inspect import Inspection
 from image.records import ACTIVE, DEACTIVATED, QUEUED, SAVING, ImageRecord
 
@@ -99,8 +100,8 @@ def store_data(service: ImageService, ctx: Context, image_id: str, read: Callabl
         raise TooLarge(f'An image has at most {service.options.max_size} bytes, this one has {length}.')
     record, lease = _begin(service, ctx, image_id)
     try:
-        values = _receive(service, record, lease, read, length)
-        _finish(service, image_id, lease, values)
+        values, upload = _receive(service, record, lease, read, length)
+        _finish(service, image_id, lease, values, upload)
     except BaseException:
         _give_up(service, image_id, lease.upload_id)
         raise
@@ -117,7 +118,9 @@ def _begin(service: ImageService, ctx: Context, image_id: str) -> tuple[ImageRec
     return record, _Lease(service, image_id, upload_id, monotonic() + idle / 4)
 
 
-def _receive(service: ImageService, record: ImageRecord, lease: _Lease, read: Callable[[int], bytes], length: int | None) -> dict[str, Any]:
+def _receive(
+    service: ImageService, record: ImageRecord, lease: _Lease, read: Callable[[int], bytes], length: int | None
+) -> tuple[dict[str, Any], Upload]:
     inspection = Inspection(record.disk_format, record.container_format)
     digests = _Digests()
     upload = service.store.begin(record.id, lease.upload_id)
@@ -132,13 +135,13 @@ def _receive(service: ImageService, record: ImageRecord, lease: _Lease, read: Ca
         inspection.verdict()
         if length is not None and size != length:
             raise InvalidInput(f'The client announced {length} bytes and sent {size}. Send the data again.', field='content-length')
-        upload.commit()
+        upload.sync()
     except BaseException:
         upload.abort()
         raise
     finally:
         hashes = digests.close()
-    return {'size': size, 'virtual_size': inspection.virtual_size, 'os_hash_algo': HASH_ALGORITHM, **hashes}
+    return {'size': size, 'virtual_size': inspection.virtual_size, 'os_hash_algo': HASH_ALGORITHM, **hashes}, upload
 
 
 def _chunks(service: ImageService, lease: _Lease, read: Callable[[int], bytes]) -> Iterator[bytes]:
@@ -155,17 +158,18 @@ def _chunks(service: ImageService, lease: _Lease, read: Callable[[int], bytes]) 
         yield chunk
 
 
-def _finish(service: ImageService, image_id: str, lease: _Lease, values: dict[str, Any]) -> None:
-    with service.db.write() as session:
-        values |= {'status': ACTIVE, 'upload_id': None, 'upload_until': None, 'updated_at': now()}
-        done = queries.set_columns(session, image_id, expect={'status': SAVING, 'upload_id': lease.upload_id}, **values)
-    if not done:
-        # The sweeper took the image away, or it was deleted: nobody may find the data of an image that is not there.
-        service.store.discard(image_id, lease.upload_id)
-        with service.db.read() as session:
-            if queries.get_image(session, image_id) is None:
-                service.store.delete(image_id)
-        raise _lost(image_id)
+def _finish(service: ImageService, image_id: str, lease: _Lease, values: dict[str, Any], upload: Upload) -> None:
+    """Let the data be read and say so, in one transaction and only while the image is still this upload's."""
+    try:
+        with service.db.write() as session:
+            values |= {'status': ACTIVE, 'upload_id': None, 'upload_until': None, 'updated_at': now()}
+            if not queries.set_columns(session, image_id, expect={'status': SAVING, 'upload_id': lease.upload_id}, **values):
+                # The sweeper took the image away, another upload has it now, or it was deleted.
+                raise _lost(image_id)
+            upload.commit()
+    except BaseException:
+        upload.abort()
+        raise
 
 
 def _give_up(service: ImageService, image_id: str, upload_id: str) -> None:

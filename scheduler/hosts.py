@@ -190,6 +190,8 @@ class HostTable:
 
     def beat(self, kind: str, names: Iterable[str]) -> None:
         """These hosts live."""
+        if self._looked_at is None:
+            self.refresh()  # just started: without the rows there would be nobody to hear of
         now = clock.timestamp()
         with self.lock:
             for name in names:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from common.api import Application
-from common.operations import SERVICE, LocalBell, Operations, Runner, host_location, host_of, operation_tables
+from common.operations import SERVICE, LocalBell, Operations, Runner, host_location, host_of
 from common.operations.timeline import RequestEvents
 from common.policy import Policy
+from common.quota import Quotas
 from common.runtime import ApiPart, ServiceParts, WorkerPart
 from common.service.heartbeat import Periodic
+from volume import quotas
 from volume.api import RESOURCES
 from volume.api.versions import SPEC
 from volume.conf import VolumeOptions
 from volume.control import Control
-from volume.db.models import Base
+from volume.db.models import QUOTAS, TABLES
 from volume.operations import DEFINITIONS
 from volume.rpc import VolumeControl, VolumeHost
 from volume.service import VolumeService, directory_of
@@ -49,10 +51,9 @@ def build(runtime: Runtime) -> ServiceParts:
     """The service and its parts: API, conductor and, on a host with volumes, the worker."""
     options = runtime.settings.get(VolumeOptions)
     db = runtime.database('volume')
-    tables = operation_tables(Base.metadata)
     policy = Policy([rule for resource in RESOURCES for rule in resource.rules], runtime.policy_file('volume'))
-    ops = Operations(db, DEFINITIONS, tables, LocalBell(_FarBell(runtime.broker)))
-    service = VolumeService(options, db, policy, runtime.broker, ops)
+    ops = Operations(db, DEFINITIONS, TABLES, LocalBell(_FarBell(runtime.broker)))
+    service = VolumeService(options, db, policy, runtime.broker, ops, Quotas(QUOTAS, quotas.defaults(options), quotas.usage))
     return ServiceParts(
         'volume',
         service,
@@ -62,7 +63,7 @@ def build(runtime: Runtime) -> ServiceParts:
         migrations='volume.db',
         prepare=service.prepare,
         checks={'database': lambda: _ping(service)},
-        request_events=RequestEvents(db, tables),
+        request_events=RequestEvents(db, TABLES),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.context import Context
-from common.errors import InvalidInput, NotFound
+from common.errors import Conflict, InvalidInput, NotFound
 from common.ids import new_id
 from volume import volumes
 from volume.db import attachments as queries
@@ -112,6 +112,9 @@ def delete(service: VolumeService, ctx: Context, attachment_id: str) -> list[Att
     with service.db.write() as session:
         attachment, volume = find(service, ctx, session, attachment_id)
         service.policy.authorize(ctx, 'volume:attachments:delete', volumes.target(volume))
+        if attachment.status == 'attached' and attachment.instance_id is not None and not ctx.is_service:
+            # A guest that loses its disk under its feet keeps writing to where another's data may be by then.
+            raise Conflict(f'Server {attachment.instance_id} uses volume {volume.id}; detach it from the server instead.')
         if attachment.status == 'attached':
             volume.status, volume.updated_at = DETACHING, now()
         connected, host, volume_id = attachment.connector is not None, volume.host, volume.id

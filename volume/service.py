@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from common.messaging import Broker
     from common.operations import Operations
     from common.policy import Policy
+    from common.quota import Quotas
 
 
 @dataclasses.dataclass(slots=True)
@@ -30,6 +31,7 @@ class VolumeService:
     policy: Policy
     broker: Broker
     ops: Operations
+    quotas: Quotas
 
     def host_client(self, host: str | None) -> Any:
         """The worker of a host. Raises Unavailable when the volume has none."""

@@ -57,9 +57,9 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Volume
     host = hosts.choose(service, size, zone)
     with service.db.write() as session:
         kind = queries.find_type(session, body.get('volume_type') or service.options.default_type)
-        if kind is None:
+        if kind is None or not (kind.is_public or ctx.is_admin):
             raise NotFound('volume type', body.get('volume_type'))
-        quotas.check(service, session, _project(ctx), volumes=1, gigabytes=size, largest=size)
+        quotas.reserve(service, session, _project(ctx), volumes=1, gigabytes=size, largest=size)
         volume = Volume(
             id=new_id(), project_id=_project(ctx), user_id=ctx.user_id, name=body.get('name'), description=body.get('description'),
             size=size, status=CREATING, availability_zone=zone or service.options.availability_zone, bootable=False, multiattach=False,
@@ -146,7 +146,7 @@ def extend(service: VolumeService, ctx: Context, volume_id: str, size: int) -> N
             raise InvalidInput(f'Volume {volume_id} is {volume.status}; only an available volume can be extended.', field='status')
         if size <= volume.size:
             raise InvalidInput(f'New size for extend must be greater than current size ({volume.size} GiB).', field='new_size')
-        quotas.check(service, session, volume.project_id, volumes=0, gigabytes=size - volume.size, largest=size)
+        quotas.reserve(service, session, volume.project_id, volumes=0, gigabytes=size - volume.size, largest=size)
         volume.status, volume.updated_at = EXTENDING, now()
         service.ops.start(session, ctx, EXTEND, volume.id, params={'size': size}, host=volume.host)
 

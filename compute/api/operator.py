@@ -138,7 +138,7 @@ def disable(call: Call) -> Reply:
     return Reply({'service': {name: found[name] for name in names}}, wrap=False)
 
 
-def update_service(call: Call) -> dict[str, Any]:
+def update_service(call: Call) -> Reply:
     """Let a host take servers, or none."""
     name = next((host['name'] for host in _hosts(call) if _host_id(call, host['name']) == call.params['id']), None)
     if name is None:
@@ -147,7 +147,8 @@ def update_service(call: Call) -> dict[str, Any]:
         raise InvalidInput('Give a status: enabled or disabled.', field='status')
     if call.body.get('disabled_reason') and call.body['status'] == 'enabled':
         raise InvalidInput('disabled_reason goes with the status disabled.', field='disabled_reason')
-    return _set_service(call, name, call.body['status'] == 'enabled', call.body.get('disabled_reason'))
+    found = _set_service(call, name, call.body['status'] == 'enabled', call.body.get('disabled_reason'))
+    return Reply({'service': found}, wrap=False)
 
 
 def list_zones(call: Call) -> Reply:
@@ -260,7 +261,7 @@ SERVICES = Resource(
             policy='compute:services:update',
             body=_UPDATE_SERVICE,
             since='2.53',
-            wrap=None,
+            wrap=False,
         ),
     ],
 )

@@ -54,6 +54,28 @@ _ADDRESS_4 = {'type': 'string', 'maxLength': 15, 'pattern': r'^(\d{1,3}(\.\d{1,3
 _ADDRESS_6 = {'type': 'string', 'maxLength': 39, 'pattern': r'^[0-9a-fA-F:.]*$', 'x-says': 'an IPv6 address or nothing'}
 _DISK_CONFIG = {'type': 'string', 'enum': ['AUTO', 'MANUAL']}
 
+_FLAG = {'type': ['boolean', 'string', 'null'], 'maxLength': 8}
+_MAPPING = {
+    'type': 'object',
+    'additionalProperties': False,
+    'properties': {
+        'uuid': {**_UUID, 'type': ['string', 'null']},
+        'source_type': {'type': 'string', 'enum': ['volume', 'image', 'snapshot', 'blank']},
+        'destination_type': {'type': 'string', 'enum': ['local', 'volume']},
+        'boot_index': {'type': ['integer', 'string', 'null'], 'minimum': -1, 'maximum': 255, 'pattern': '^-?[0-9]{1,3}$'},
+        'delete_on_termination': _FLAG,
+        'device_name': {'type': ['string', 'null'], 'maxLength': 255},
+        'device_type': {'type': ['string', 'null'], 'maxLength': 16},
+        'disk_bus': {'type': ['string', 'null'], 'maxLength': 16},
+        'guest_format': {'type': ['string', 'null'], 'maxLength': 16},
+        'no_device': _FLAG,
+        'tag': {'type': 'string', 'minLength': 1, 'maxLength': 60},
+        'volume_size': {'type': ['integer', 'string', 'null'], 'minimum': 0, 'maximum': 2147483647, 'pattern': '^[0-9]{1,10}$'},
+        'volume_type': {'type': ['string', 'null'], 'maxLength': 255},
+    },
+    'x-says': 'an object that describes a disk',
+}
+
 CREATE = Raw(
     {
         'type': 'object',
@@ -100,7 +122,7 @@ CREATE = Raw(
             'host': {'type': 'string', 'minLength': 1, 'maxLength': 255},
             'hypervisor_hostname': {'type': 'string', 'minLength': 1, 'maxLength': 255},
             'hostname': {'type': 'string', 'minLength': 2, 'maxLength': 63, 'pattern': r'^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$'},
-            'block_device_mapping_v2': {'type': 'array', 'maxItems': 1, 'items': {'type': 'object'}},
+            'block_device_mapping_v2': {'type': 'array', 'maxItems': 26, 'items': _MAPPING},
             'os:scheduler_hints': {'type': 'object'},
         },
     },

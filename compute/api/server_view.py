@@ -41,7 +41,7 @@ class ServerView:
             {'rel': 'bookmark', 'href': f'{self.base}/{collection}/{identifier}'},
         ]
 
-    def whole(self, server: Any, volumes: list[tuple[str, bool]], *, detail: bool = True) -> dict[str, Any]:
+    def whole(self, server: Any, volumes: list[tuple[str, bool]], *, detail: bool = True, listed: bool = False) -> dict[str, Any]:
         """Everything about a server. `volumes`: (id, delete on termination); `detail` False: as the answer of an update."""
         status = server_states.status_of(server.vm_state, server.task_state)
         body = {
@@ -69,6 +69,8 @@ class ServerView:
         if detail or self.minor >= 75:
             self._add_detail(body, server, volumes)
         self._add_versions(body, server)
+        if self.minor >= 71 and not listed:
+            body['server_groups'] = []
         return body
 
     def _bookmark(self, collection: str, identifier: str) -> list[dict[str, str]]:
@@ -140,8 +142,6 @@ class ServerView:
             body['tags'] = server.tags
         if self.minor >= 63:
             body['trusted_image_certificates'] = None
-        if self.minor >= 71:
-            body['server_groups'] = []
         if self.minor >= 73:
             body['locked_reason'] = server.locked_reason
 

@@ -42,7 +42,7 @@ def list_detail(call: Call) -> Reply:
     """A page of servers, whole."""
     found, volumes, page = _page(call)
     view = ServerView(call)
-    return call.paged([view.whole(server, volumes.get(server.id, [])) for server in found], page)
+    return call.paged([view.whole(server, volumes.get(server.id, []), listed=True) for server in found], page)
 
 
 def create_server(call: Call) -> Reply:

@@ -119,7 +119,9 @@ class Server(Base):
 
 
 class ServerVolume(Base):
-    """A volume of a server. `status`: attaching, attached, detaching. `connection` holds credentials and is shown to nobody."""
+    """A volume of a server. `status`: attaching, attached, detaching. `boot_index` 0: the root disk. How it is reached is in no table
+    of ours: that holds credentials, and whoever needs it asks the volume service.
+    """
 
     __tablename__ = 'server_volumes'
 
@@ -129,9 +131,9 @@ class ServerVolume(Base):
     attachment_id: Mapped[Uuid | None]
     device: Mapped[Str32 | None]
     tag: Mapped[str | None]
+    boot_index: Mapped[int | None]
     status: Mapped[Str32]
     delete_on_termination: Mapped[bool] = mapped_column(default=False)
-    connection: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     created_at: Mapped[datetime.datetime]
 
     __table_args__ = (UniqueConstraint('server_id', 'volume_id'),)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from compute.db.models import Server, ServerVolume
+from compute.db.models import TABLES, Server, ServerVolume
 
 COLUMNS = Server.__table__.columns
 # The columns that lists show; user data, keys and requests stay out of them.
@@ -111,21 +111,38 @@ def volume_of(session: Session, server_id: str, volume_id: str) -> ServerVolume 
     return session.scalars(select(ServerVolume).where(ServerVolume.server_id == server_id, ServerVolume.volume_id == volume_id)).first()
 
 
-def on_host(session: Session, host: str) -> list[Row[Any]]:
-    """(id, vm_state, task_state, power_state, deleted) of all servers of a host."""
-    return list(
-        session.execute(
-            select(Server.id, Server.vm_state, Server.task_state, Server.power_state, Server.deleted).where(Server.host == host)
-        )
-    )
+def _chunks(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    return (values[first : first + size] for first in range(0, len(values), size))
+
+
+def on_hosts(session: Session, hosts: Sequence[str]) -> dict[str, Row[Any]]:
+    """(id, host, vm_state) by id of the servers of hosts that users see."""
+    found: dict[str, Row[Any]] = {}
+    for some in _chunks(hosts):
+        rows = session.execute(select(Server.id, Server.host, Server.vm_state).where(Server.host.in_(some), Server.deleted.is_(False)))
+        found |= {row.id: row for row in rows}
+    return found
 
 
 def known(session: Session, server_ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """(id, host, deleted) of those of the ids that are servers."""
-    rows = session.execute(select(Server.id, Server.host, Server.deleted).where(Server.id.in_(server_ids)))
-    return {row.id: row for row in rows}
+    """(id, host, vm_state, updated_at) of those of the ids that are servers, deleted ones too."""
+    found: dict[str, Row[Any]] = {}
+    for some in _chunks(server_ids):
+        rows = session.execute(select(Server.id, Server.host, Server.vm_state, Server.updated_at).where(Server.id.in_(some)))
+        found |= {row.id: row for row in rows}
+    return found
 
 
-def by_port(session: Session, server_id: str) -> list[Any]:
-    """The network info of a server."""
+def with_live_operation(session: Session, server_ids: Sequence[str]) -> set[str]:
+    """Those of the servers that an operation owns now, or is being undone for."""
+    operations = TABLES.operations.c
+    found: set[str] = set()
+    for some in _chunks(server_ids):
+        rows = session.scalars(select(operations.resource_id).where(operations.resource_id.in_(some), operations.place.is_not(None)))
+        found.update(rows)
+    return found
+
+
+def network_info(session: Session, server_id: str) -> list[Any]:
+    """The ports of a server as its row keeps them."""
     return session.scalar(select(Server.network_info).where(Server.id == server_id)) or []

@@ -9,14 +9,16 @@ from common.errors import NotFound, Refused
 from common.operations import HOST, SERVICE, NotYet, Operation, Step, minutes
 from compute import describe
 from compute.db import servers as queries
-from compute.operations import ports
+from compute.operations import ports, volumes
 from compute.server_states import ACTIVE, BUILDING, ERROR, NETWORKING, SCHEDULING, SPAWNING
-from compute.virt.base import RUNNING, ImageSpec
+from compute.virt.base import RUNNING, ImageSpec, VolumeSpec
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from common.operations import Run
+
+_LAST_LOOK = 5.0  # seconds before the end of the wait for the network at which another host is tried
 
 
 # -- at the service
@@ -58,6 +60,24 @@ def _save_ports(session: Session, run: Run, output: dict[str, Any] | None) -> No
 
 def _forget_ports(session: Session, run: Run, output: dict[str, Any] | None) -> None:
     queries.set_state(session, run.resource_id, now(), network_info=[])
+
+
+def _connect_volumes(run: Run) -> dict[str, Any]:
+    return {volume['volume_id']: volumes.connect(run, volume['volume_id'], volume['device']) for volume in run.params['volumes']}
+
+
+def _disconnect_volumes(run: Run, output: dict[str, Any] | None) -> None:
+    volumes.disconnect_all(run)
+
+
+def _save_attachments(session: Session, run: Run, output: dict[str, Any] | None) -> None:
+    for volume in queries.volumes_of(session, [run.resource_id])[run.resource_id]:
+        volume.attachment_id = (output or {}).get(volume.volume_id)
+
+
+def _complete_volumes(run: Run) -> None:
+    for attachment_id in (run.outputs['connect_volumes'] or {}).values():
+        volumes.complete(run, attachment_id)
 
 
 # -- on the host
@@ -114,19 +134,45 @@ def _wait_for_network(run: Run) -> None:
     client = run.world.network.with_context(run.ctx)
     for port_id in (run.outputs['make_ports'] or {})['waiting']:
         status = client.get(f'/v2.0/ports/{port_id}?fields=id&fields=status')['port']['status']
-        if status != 'ACTIVE':
-            raise NotYet(f'The network of the host has not made port {port_id} yet.', after=0.25)
+        if status == 'ACTIVE':
+            continue
+        if run.remaining(_LAST_LOOK) < _LAST_LOOK:
+            raise Refused(f'The network of the host has not made port {port_id} in time.')
+        raise NotYet(f'The network of the host has not made port {port_id} yet.', after=0.25)
 
 
 def _spawn(run: Run) -> None:
-    run.world.driver.spawn(run.world.spec(run.resource_id, _image(run)))
+    run.world.driver.spawn(run.world.spec(run.resource_id, _image(run), _volumes(run)))
+
+
+def _volumes(run: Run) -> list[VolumeSpec]:
+    """The volumes to start with. Their connections hold secrets: they are asked for here and are in no record of the operation."""
+    client = run.world.service.volume.with_context(run.ctx)
+    found = []
+    for volume in run.params.get('volumes') or []:
+        attachment = (run.outputs['connect_volumes'] or {})[volume['volume_id']]
+        connection = volumes.connection_of(client, attachment)
+        found.append(VolumeSpec(volume['volume_id'], attachment, volume['device'], connection=connection))
+    return found
 
 
 def _destroy(run: Run, output: dict[str, Any] | None) -> None:
     run.world.driver.destroy(run.resource_id)
 
 
-# -- the end
+# -- conditions, and the end
+
+
+def _has_image(run: Run) -> bool:
+    return bool(run.params.get('image'))
+
+
+def _has_volumes(run: Run) -> bool:
+    return bool(run.params.get('volumes'))
+
+
+def _is_waiting(run: Run) -> bool:
+    return bool((run.outputs['make_ports'] or {}).get('waiting'))
 
 
 def _active(session: Session, run: Run) -> None:
@@ -134,10 +180,15 @@ def _active(session: Session, run: Run) -> None:
     queries.set_state(
         session, run.resource_id, when, vm_state=ACTIVE, task_state=None, power_state=RUNNING, launched_at=when, progress=100, fault=None
     )
+    if run.params.get('volumes'):
+        for volume in queries.volumes_of(session, [run.resource_id])[run.resource_id]:
+            volume.status = 'attached'
 
 
 def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
     queries.set_state(session, run.resource_id, now(), vm_state=ERROR, task_state=None, fault=describe.fault(fault))
+    for volume in queries.volumes_of(session, [run.resource_id])[run.resource_id]:
+        session.delete(volume)
 
 
 def _superseded(session: Session, run: Run) -> None:
@@ -151,17 +202,13 @@ BOOT = Operation(
     steps=[
         Step('choose_host', on=SERVICE, do=_choose_host, undo=_release_host, save=_save_host, undo_save=_forget_host),
         Step('make_ports', on=SERVICE, do=_make_ports, undo=_delete_ports, save=_save_ports, undo_save=_forget_ports),
-        Step('fetch_image', on=HOST, do=_fetch_image, when=lambda run: run.params.get('image'), retry_from='choose_host'),
-        Step('make_disk', on=HOST, do=_make_disk, undo=_delete_disk, retry_from='choose_host'),
+        Step('connect_volumes', on=SERVICE, do=_connect_volumes, undo=_disconnect_volumes, save=_save_attachments, when=_has_volumes),
+        Step('fetch_image', on=HOST, do=_fetch_image, when=_has_image, retry_from='choose_host'),
+        Step('make_disk', on=HOST, do=_make_disk, undo=_delete_disk, when=_has_image, retry_from='choose_host'),
         Step('make_config_drive', on=HOST, do=_make_config_drive, undo=_delete_disk, when=lambda run: run.params.get('config_drive')),
-        Step(
-            'wait_for_network',
-            on=HOST,
-            do=_wait_for_network,
-            when=lambda run: (run.outputs['make_ports'] or {}).get('waiting'),
-            timeout=minutes(3),
-        ),
+        Step('wait_for_network', on=HOST, do=_wait_for_network, when=_is_waiting, timeout=minutes(2), retry_from='choose_host'),
         Step('spawn', on=HOST, do=_spawn, undo=_destroy, retry_from='choose_host'),
+        Step('complete_volumes', on=SERVICE, do=_complete_volumes, when=_has_volumes),
     ],
     on_done=_active,
     on_failed=_failed,

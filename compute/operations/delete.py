@@ -8,7 +8,7 @@ from common.clock import now
 from common.errors import NotFound
 from common.operations import HOST, SERVICE, Operation, Step
 from compute.db import servers as queries
-from compute.operations import ports
+from compute.operations import ports, volumes
 from compute.server_states import DELETED
 
 if TYPE_CHECKING:
@@ -30,14 +30,8 @@ def _delete_disk(run: Run) -> None:
 
 
 def _release_volumes(run: Run) -> None:
-    """End every attachment of the server, also those that its row does not know because an answer was lost."""
+    volumes.disconnect_all(run)
     client = run.world.volume.with_context(run.ctx)
-    found = client.get(f'/v3/attachments?all_tenants=1&instance_id={run.resource_id}', version='3.44')['attachments']
-    for attachment in found:
-        try:
-            client.delete(f'/v3/attachments/{attachment["id"]}', version='3.44')
-        except NotFound:
-            continue
     for volume_id in run.params.get('delete_volumes') or []:
         try:
             client.delete(f'/v3/volumes/{volume_id}')

@@ -16,47 +16,62 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from common.operations import Run
+    from common.rest import RestClient
 
 
-def _bind_port(run: Run) -> dict[str, Any]:
-    """The port is the user's own or was made by the request: only bound here."""
-    client = run.world.network.with_context(run.ctx)
-    body = {'device_id': run.resource_id, 'device_owner': f'{ports.OWNER}nova', 'binding:host_id': run.params['host']}
-    port = client.put(f'/v2.0/ports/{run.params["port_id"]}', {'port': body})['port']
-    return {'entry': ports._entry(client, port, ours=run.params['ours'])}
+def _client(run: Run) -> RestClient:
+    client: RestClient = run.world.network.with_context(run.ctx)
+    return client
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    """The card as the server's row keeps it."""
+    return dict((run.outputs['make_port'] or {})['entry'])
+
+
+def _make_port(run: Run) -> dict[str, Any]:
+    """Bind the user's port, or make one; its name tells a second attempt that it is there."""
+    client = _client(run)
+    port = ports.make_one(run, client, run.params['request'], f'{ports.MARK}{run.operation_id}')
+    return {'entry': ports.entry(client, port, ours=not run.params['request'].get('port')), 'active': port['status'] == 'ACTIVE'}
 
 
 def _release_port(run: Run, output: dict[str, Any] | None) -> None:
-    client = run.world.network.with_context(run.ctx)
-    try:
-        port = client.get(f'/v2.0/ports/{run.params["port_id"]}')['port']
-    except NotFound:
-        return
-    ports.release(client, port)
+    client = _client(run)
+    wanted = run.params['request'].get('port')
+    for port in client.get(f'/v2.0/ports?device_id={run.resource_id}')['ports']:
+        if port['id'] == wanted or port['name'] == f'{ports.MARK}{run.operation_id}':
+            ports.release(client, port)
 
 
 def _wait(run: Run) -> None:
-    port = run.world.network.with_context(run.ctx).get(f'/v2.0/ports/{run.params["port_id"]}')['port']
+    port = _client(run).get(f'/v2.0/ports/{_entry(run)["port_id"]}')['port']
     if port['status'] != 'ACTIVE':
         raise NotYet('The network of the host has not made the port yet.', after=0.1)
 
 
 def _plug(run: Run) -> None:
-    entry = (run.outputs['bind_port'] or {})['entry']
+    entry = _entry(run)
     run.world.driver.attach_interface(run.resource_id, InterfaceSpec(entry['port_id'], entry['mac'], entry['mtu'], entry['network_id']))
 
 
-def _unplug(run: Run, output: dict[str, Any] | None = None) -> None:
-    run.world.driver.detach_interface(run.resource_id, run.params['port_id'], run.params['timeout'])
+def _unplug(run: Run, output: dict[str, Any] | None) -> None:
+    run.world.driver.detach_interface(run.resource_id, _entry(run)['port_id'], run.params['timeout'])
 
 
 def _save_entry(session: Session, run: Run, output: dict[str, Any] | None) -> None:
-    info = [entry for entry in queries.by_port(session, run.resource_id) if entry['port_id'] != run.params['port_id']]
-    queries.set_state(session, run.resource_id, now(), network_info=[*info, (output or {})['entry']])
+    entry = (output or {})['entry']
+    info = [other for other in queries.network_info(session, run.resource_id) if other['port_id'] != entry['port_id']]
+    queries.set_state(session, run.resource_id, now(), network_info=[*info, entry])
 
 
-def _drop_entry(session: Session, run: Run, output: dict[str, Any] | None = None) -> None:
-    info = [entry for entry in queries.by_port(session, run.resource_id) if entry['port_id'] != run.params['port_id']]
+def _drop_entry(session: Session, run: Run, output: dict[str, Any] | None) -> None:
+    if output is not None:
+        _drop(session, run, output['entry']['port_id'])
+
+
+def _drop(session: Session, run: Run, port_id: str) -> None:
+    info = [entry for entry in queries.network_info(session, run.resource_id) if entry['port_id'] != port_id]
     queries.set_state(session, run.resource_id, now(), network_info=info)
 
 
@@ -68,31 +83,52 @@ def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
     queries.set_state(session, run.resource_id, now(), task_state=None, fault=describe.fault(fault))
 
 
-def _removed(session: Session, run: Run) -> None:
-    _drop_entry(session, run)
-    _done(session, run)
-
-
 ATTACH_INTERFACE = Operation(
     'server.attach_interface',
     of='server',
     deadline=minutes(5),
     steps=[
-        Step('bind_port', on=SERVICE, do=_bind_port, undo=_release_port, save=_save_entry, undo_save=_drop_entry),
-        Step('wait_for_network', on=SERVICE, do=_wait, timeout=minutes(2)),
+        Step('make_port', on=SERVICE, do=_make_port, undo=_release_port, save=_save_entry, undo_save=_drop_entry),
+        Step(
+            'wait_for_network',
+            on=SERVICE,
+            do=_wait,
+            timeout=minutes(2),
+            when=lambda run: not (run.outputs['make_port'] or {}).get('active'),
+        ),
         Step('plug', on=HOST, do=_plug, undo=_unplug),
     ],
     on_done=_done,
     on_failed=_failed,
 )
 
+
+def _unplug_now(run: Run) -> None:
+    run.world.driver.detach_interface(run.resource_id, run.params['port_id'], run.remaining(run.params['timeout']))
+
+
+def _let_go(run: Run) -> None:
+    client = _client(run)
+    try:
+        port = client.get(f'/v2.0/ports/{run.params["port_id"]}')['port']
+    except NotFound:
+        return
+    if port['device_id'] == run.resource_id:
+        ports.release(client, port)
+
+
+def _removed(session: Session, run: Run) -> None:
+    _drop(session, run, run.params['port_id'])
+    _done(session, run)
+
+
 DETACH_INTERFACE = Operation(
     'server.detach_interface',
     of='server',
     deadline=minutes(5),
     steps=[
-        Step('unplug', on=HOST, do=_unplug),
-        Step('release_port', on=SERVICE, do=lambda run: _release_port(run, None)),
+        Step('unplug', on=HOST, do=_unplug_now),
+        Step('release_port', on=SERVICE, do=_let_go),
     ],
     on_done=_removed,
     on_failed=_failed,

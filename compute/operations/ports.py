@@ -15,34 +15,52 @@ if TYPE_CHECKING:
     from common.rest import RestClient
 
 OWNER = 'compute:'
-_MARK = 'pileus-request:'
+MARK = 'pileus-request:'
 
 
 def make(run: Run, network: RestClient) -> dict[str, Any]:
     """Make or bind every port the server was asked for; `network_info`, and `waiting`: ids of those not ACTIVE yet."""
     wanted: list[dict[str, Any]] = run.params.get('networks') or []
-    if not wanted:
-        return {'network_info': [], 'waiting': []}
-    present = network.get(f'/v2.0/ports?device_id={run.resource_id}')['ports']
-    ours = {port['name']: port for port in present if port['name'].startswith(_MARK)}
+    present, known = _present(run, network, wanted), _Known(network)
     entries, waiting = [], []
     for index, request in enumerate(wanted):
-        port = _bind(network, run, request) if request.get('port') else ours.get(f'{_MARK}{index}') or _create(network, run, request, index)
-        if port.get('binding:host_id') != run.host:
-            port = network.put(f'/v2.0/ports/{port["id"]}', {'port': {'binding:host_id': run.host}})['port']
-        entries.append(_entry(network, port, ours=not request.get('port')))
+        port = _make_one(run, network, request, f'{MARK}{index}', present)
+        entries.append(entry(network, port, ours=not request.get('port'), known=known))
         if port['status'] != 'ACTIVE':
             waiting.append(port['id'])
     return {'network_info': entries, 'waiting': waiting}
 
 
-def _create(network: RestClient, run: Run, request: dict[str, Any], index: int) -> dict[str, Any]:
+def make_one(run: Run, network: RestClient, request: dict[str, Any], name: str) -> dict[str, Any]:
+    """Bind the port that a request names to the server and its host, or make one of this name, unless it is there already.
+
+    Raises Conflict for a port that another server uses, InvalidInput and others as the network service does.
+    """
+    return _make_one(run, network, request, name, _present(run, network, [request]))
+
+
+def _present(run: Run, network: RestClient, wanted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Ports of ours by name, left by an attempt whose answer was lost."""
+    if all(request.get('port') for request in wanted):
+        return {}
+    found = network.get(f'/v2.0/ports?device_id={run.resource_id}')['ports']
+    return {port['name']: port for port in found if port['name'].startswith(MARK)}
+
+
+def _make_one(run: Run, network: RestClient, request: dict[str, Any], name: str, present: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    port = _bind(network, run, request) if request.get('port') else present.get(name) or _create(network, run, request, name)
+    if port.get('binding:host_id') != run.host:
+        port = network.put(f'/v2.0/ports/{port["id"]}', {'port': {'binding:host_id': run.host}})['port']
+    return dict(port)
+
+
+def _create(network: RestClient, run: Run, request: dict[str, Any], name: str) -> dict[str, Any]:
     body: dict[str, Any] = {
-        'name': f'{_MARK}{index}',
+        'name': name,
         'network_id': request['network'],
         'project_id': run.params['project_id'],
         'device_id': run.resource_id,
-        'device_owner': f'{OWNER}{run.params.get("zone") or "nova"}',
+        'device_owner': _owner(run),
         'binding:host_id': run.host,
         'admin_state_up': True,
     }
@@ -53,17 +71,41 @@ def _create(network: RestClient, run: Run, request: dict[str, Any], index: int) 
     return network.post('/v2.0/ports', {'port': body})['port']
 
 
+def _owner(run: Run) -> str:
+    zone = (run.outputs.get('choose_host') or {}).get('zone') or run.params.get('zone')
+    return f'{OWNER}{zone or "nova"}'
+
+
 def _bind(network: RestClient, run: Run, request: dict[str, Any]) -> dict[str, Any]:
-    port = network.get(f'/v2.0/ports/{request["port"]}')['port']
+    try:
+        port = network.get(f'/v2.0/ports/{request["port"]}')['port']
+    except NotFound:
+        raise NotFound(message=f'Port {request["port"]} was deleted before the server could use it.') from None
     if port['device_id'] not in ('', run.resource_id):
         raise Conflict(f'Port {port["id"]} is still in use.')
-    body = {'device_id': run.resource_id, 'device_owner': f'{OWNER}{run.params.get("zone") or "nova"}', 'binding:host_id': run.host}
+    body = {'device_id': run.resource_id, 'device_owner': _owner(run), 'binding:host_id': run.host}
     return network.put(f'/v2.0/ports/{port["id"]}', {'port': body})['port']
 
 
-def _entry(network: RestClient, port: dict[str, Any], ours: bool) -> dict[str, Any]:
-    found = network.get(f'/v2.0/networks/{port["network_id"]}')['network']
-    subnets = network.get(f'/v2.0/subnets?network_id={port["network_id"]}')['subnets'] if port['fixed_ips'] else []
+class _Known:
+    """Networks and subnets, asked for once each."""
+
+    def __init__(self, network: RestClient) -> None:
+        self._network = network
+        self._found: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+
+    def of(self, network_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """(network, subnets)."""
+        if network_id not in self._found:
+            found = self._network.get(f'/v2.0/networks/{network_id}')['network']
+            subnets = self._network.get(f'/v2.0/subnets?network_id={network_id}')['subnets'] if found['subnets'] else []
+            self._found[network_id] = found, subnets
+        return self._found[network_id]
+
+
+def entry(network: RestClient, port: dict[str, Any], ours: bool, known: _Known | None = None) -> dict[str, Any]:
+    """A port as the server's row keeps it."""
+    found, subnets = (known or _Known(network)).of(port['network_id'])
     return network_info.entry_of(port, found, subnets, ours)
 
 
@@ -76,7 +118,7 @@ def delete(network: RestClient, server_id: str) -> None:
 def release(network: RestClient, port: dict[str, Any]) -> None:
     """Delete a port of ours, or unbind one that the user brought."""
     try:
-        if port['name'].startswith(_MARK):
+        if port['name'].startswith(MARK):
             network.delete(f'/v2.0/ports/{port["id"]}')
         else:
             network.put(f'/v2.0/ports/{port["id"]}', {'port': {'device_id': '', 'device_owner': '', 'binding:host_id': ''}})

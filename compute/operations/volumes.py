@@ -26,15 +26,27 @@ def _client(run: Run) -> RestClient:
 
 
 def _connect(run: Run) -> dict[str, Any]:
-    """Reserve the volume and get its connection. Asked again, the volume service gives the same attachment."""
-    connector = {
-        'host': run.params['host'],
-        'initiator': f'iqn.2026-11.org.pileus.host:{run.params["host"]}',
-        'mountpoint': run.params['device'],
-    }
-    body = {'attachment': {'volume_uuid': run.params['volume_id'], 'instance_uuid': run.resource_id, 'connector': connector}}
-    found = _client(run).post('/v3/attachments', body, version=_VERSION)['attachment']
-    return {'attachment_id': found['id']}
+    return {'attachment_id': connect(run, run.params['volume_id'], run.params['device'])}
+
+
+def connect(run: Run, volume_id: str, device: str) -> str:
+    """Reserve a volume for the server and let its host reach it; gives the attachment's id. Asked again, the volume service gives
+    the same one."""
+    connector = {'host': run.host, 'initiator': f'iqn.2026-11.org.pileus.host:{run.host}', 'mountpoint': device}
+    body = {'attachment': {'volume_uuid': volume_id, 'instance_uuid': run.resource_id, 'connector': connector}}
+    return str(_client(run).post('/v3/attachments', body, version=_VERSION)['attachment']['id'])
+
+
+def disconnect_all(run: Run) -> None:
+    """End every attachment of the server, also those that its row does not know because an answer was lost."""
+    client = _client(run)
+    for attachment in client.get(f'/v3/attachments?all_tenants=1&instance_id={run.resource_id}', version=_VERSION)['attachments']:
+        _delete_attachment(client, attachment['id'])
+
+
+def complete(run: Run, attachment_id: str) -> None:
+    """Say that the server uses the volume now."""
+    _client(run).post(f'/v3/attachments/{attachment_id}/action', {'os-complete': None}, version=_VERSION)
 
 
 def _disconnect(run: Run, output: dict[str, Any] | None) -> None:
@@ -83,8 +95,7 @@ def _unplug(run: Run, output: dict[str, Any] | None) -> None:
 
 
 def _complete(run: Run) -> None:
-    attachment = (run.outputs['connect'] or {})['attachment_id']
-    _client(run).post(f'/v3/attachments/{attachment}/action', {'os-complete': None}, version=_VERSION)
+    complete(run, (run.outputs['connect'] or {})['attachment_id'])
 
 
 def _attached(session: Session, run: Run) -> None:

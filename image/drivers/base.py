@@ -14,8 +14,11 @@ class Upload(Protocol):
     def write(self, chunk: bytes) -> None:
         """Append some bytes."""
 
+    def sync(self) -> None:
+        """Make what has arrived durable; still nobody can read it."""
+
     def commit(self) -> None:
-        """Make the data durable and readable, in one step."""
+        """Let it be read, in one quick step; to be called after `sync`."""
 
     def abort(self) -> None:
         """Forget the data; also legal after a failed commit."""

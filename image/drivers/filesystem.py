@@ -77,11 +77,15 @@ class FileUpload:
                 written = self._file.write(view)
                 view = view[written or 0 :]
 
-    def commit(self) -> None:
-        """Sync and rename; after this the data survives a power cut."""
+    def sync(self) -> None:
+        """After this what has arrived survives a power cut."""
         with _storage_errors():
             os.fsync(self._file.fileno())
             self._file.close()
+
+    def commit(self) -> None:
+        """Rename into place."""
+        with _storage_errors():
             os.replace(self._part, self._final)  # noqa: PTH105 (the two are pathlib paths; replace is atomic)
 
     def abort(self) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from common.api import DELETE, GET, PUT, Call, Reply, Resource, Str
 from common.api.types import Raw
-from common.errors import Forbidden
+from common.errors import Forbidden, InvalidInput
 from common.policy import ADMIN, READER, Rule
 from volume import quotas
 
 RULES = [Rule('volume:quotas:show', READER, 'Show limits'), Rule('volume:quotas:update', ADMIN, 'Change limits')]
+_NUMBER = re.compile(r'-?[0-9]{1,10}\Z')
 
 
 def _own(call: Call) -> str:
@@ -40,13 +42,22 @@ def show_quotas(call: Call) -> dict[str, Any]:
 
 def show_defaults(call: Call) -> dict[str, Any]:
     """Limits of projects that have none of their own."""
-    return {'id': call.params['target'], **_with_types(call, quotas.defaults(call.service), -1)}
+    return {'id': call.params['target'], **_with_types(call, quotas.defaults(call.service.options), -1)}
 
 
 def update_quotas(call: Call) -> Reply:
     """Change limits."""
-    values = {name: int(value) for name, value in call.body.items() if name not in ('tenant_id', 'id', 'force') and not _of_type(name)}
+    values = {
+        name: _limit(name, value) for name, value in call.body.items() if name not in ('tenant_id', 'id', 'force') and not _of_type(name)
+    }
     return Reply(_with_types(call, quotas.set_limits(call.service, call.params['target'], values), -1))
+
+
+def _limit(name: str, value: Any) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not _NUMBER.match(text) or int(text) >= 2**31:
+        raise InvalidInput('A limit is a whole number from -1 (no limit) to 2147483647.', field=name[:64])
+    return int(text)
 
 
 def _of_type(name: str) -> bool:

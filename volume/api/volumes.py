@@ -240,7 +240,11 @@ _CREATE = Raw(
                     'group_id',
                 )
             },
-            'metadata': {'type': ['object', 'null'], 'additionalProperties': {'type': 'string', 'maxLength': 255}},
+            'metadata': {
+                'type': ['object', 'null'],
+                'propertyNames': {'minLength': 1, 'maxLength': 255},
+                'additionalProperties': {'type': 'string', 'maxLength': 255},
+            },
             'multiattach': {'type': ['boolean', 'string', 'null']},
             **{name: {} for name in ('user_id', 'project_id', 'status', 'attach_status', 'source_replica')},
         },

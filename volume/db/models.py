@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from common.db.quotas import quota_tables
 from common.db.types import JSON, LongText, Str64, Uuid, declarative_base_for
 from common.operations.tables import operation_tables
 
@@ -93,14 +94,5 @@ class VolumeHost(Base):
     seen_at: Mapped[datetime.datetime]
 
 
-class QuotaLimit(Base):
-    """A project's limit where it differs from the default."""
-
-    __tablename__ = 'quota_limits'
-
-    project_id: Mapped[Str64] = mapped_column(primary_key=True)
-    resource: Mapped[Str64] = mapped_column(primary_key=True)
-    limit: Mapped[int] = mapped_column('hard_limit')
-
-
-operation_tables(Base.metadata)
+TABLES = operation_tables(Base.metadata)
+QUOTAS = quota_tables(Base.metadata)

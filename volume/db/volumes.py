@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
-from volume.db.models import Attachment, QuotaLimit, Volume, VolumeHost, VolumeType
+from volume.db.models import Attachment, Volume, VolumeHost, VolumeType
 
 COLUMNS = Volume.__table__.columns
 SORTABLE = {
@@ -93,12 +93,6 @@ def usage(session: Session, project_id: str) -> Row[Any]:
             Volume.project_id == project_id
         )
     ).one()
-
-
-def limits(session: Session, project_id: str) -> dict[str, int]:
-    """Limits of a project where they differ from the defaults."""
-    rows = session.execute(select(QuotaLimit.resource, QuotaLimit.limit).where(QuotaLimit.project_id == project_id))
-    return {row.resource: row.limit for row in rows}
 
 
 def types(session: Session) -> list[VolumeType]:
