@@ -461,13 +461,14 @@ def test_a_request_in_hand_is_finished_at_the_end(app, server, session, url):
 
 
 def test_silent_connections_are_closed_and_the_busiest_kept(server, raw, session, url, monkeypatch):
-    monkeypatch.setattr('common.service.wsgi.IDLE_SECONDS', 0.0)
-    monkeypatch.setattr('common.service.wsgi._LOOK_EVERY', 0.0)
     connection = raw()
     connection.send(b'GET / HTTP/1.1\r\n' + HOST + b'\r\n').answer()
-    time.sleep(0.01)
-    server._close_idle()
-    assert connection.ended()
+    with monkeypatch.context() as soon:  # a later connection is silent too until its request has come
+        soon.setattr('common.service.wsgi.IDLE_SECONDS', 0.0)
+        soon.setattr('common.service.wsgi._LOOK_EVERY', 0.0)
+        time.sleep(0.01)
+        server._close_idle()
+        assert connection.ended()
     assert session.get(url).text == 'hello'
 
 
