@@ -84,7 +84,9 @@ def _part_of(service: str, part: str) -> str:
 def _run(given: argparse.Namespace) -> int:
     from common.config import ServiceOptions, Settings
     from common.manage import default_files
+    from common.service.memory import share_arenas
 
+    share_arenas()
     overrides = {'service': {'host': given.host}} if given.host else None
     settings = Settings.load(given.config_file or default_files(), overrides)
     options = settings.get(ServiceOptions)
