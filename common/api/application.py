@@ -69,7 +69,7 @@ class Application:
         self.max_limit = max_limit or self.dialect.max_limit
         self.max_body = max_body
         self.idempotency = idempotency
-        self.router = Router(self.resources)
+        self.router = Router(self.resources, empty_id_is_unknown=self.dialect.empty_id_is_unknown)
         self.epochs = {id(resource): epochs_of(resource) for resource in self.resources}
         rules = [*policies, *(rule for r in self.resources for rule in (*r.rules, *(x for route in r.routes for x in route.rules)))]
         self.policy = policy or Policy(rules, policy_overrides)

@@ -12,7 +12,8 @@ class Dialect:
     member_wrapped: a single thing sits under its key. extra_body / extra_query: `refuse` or `allow` what is not known
     (a query parameter that is allowed is left out, `keep`: handlers find it in `call.query`). many_filters: filters may be
     repeated and are lists. links: style of paging links. fields_parameter: `?fields=` picks the fields of the answer.
-    max_limit: the longest page, and the one given where the client asks for none. project_in_path: see `Application`.
+    max_limit: the longest page, and the one given where the client asks for none. empty_id_is_unknown: `/things/` asks for the thing
+    without an id, which there is not, instead of for the list.
     """
 
     service: str
@@ -26,6 +27,7 @@ class Dialect:
     max_limit: int | None = 1000
     always_links: bool = False
     request_id_header: str | None = None
+    empty_id_is_unknown: bool = False
 
 
 DIALECTS = {
@@ -35,7 +37,7 @@ DIALECTS = {
         Dialect('compute', 'compute', request_id_header='x-compute-request-id'),
         Dialect('volume', 'volume'),
         Dialect('network', 'network', many_filters=True, fields_parameter=True, max_limit=None),
-        Dialect('image', 'image', member_wrapped=False, extra_body='allow', extra_query='keep', links='glance'),
+        Dialect('image', 'image', member_wrapped=False, extra_body='allow', extra_query='keep', links='glance', empty_id_is_unknown=True),
     )
 }
 

@@ -50,9 +50,10 @@ class _Node:
 
 
 class Router:
-    """All routes of a service."""
+    """All routes of a service. `empty_id_is_unknown`: see `common.api.dialects.Dialect`."""
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    def __init__(self, resources: Iterable[Resource], *, empty_id_is_unknown: bool = False) -> None:
+        self._empty_id_is_unknown = empty_id_is_unknown
         self.mapper = Mapper(explicit=True)
         self.mapper.minimization = False
         self.bound: list[Bound] = []
@@ -92,6 +93,8 @@ class Router:
     def match(self, method: str, path: str, version: Version | None) -> tuple[Bound, dict[str, str]]:
         """The route and the path's parameters. Raises RouteNotFound or MethodNotAllowed (with Allow)."""
         segments = path.strip('/').split('/')
+        if self._empty_id_is_unknown and len(segments) > 1 and path.endswith('/'):
+            raise RouteNotFound(message='The resource could not be found: the path ends without an id.')
         allowed: set[str] = set()
         found = self._walk(self._root, segments, 0, (), method, version, allowed)
         if found is None and method == 'HEAD':

@@ -22,8 +22,8 @@ RULES = [
     Rule('image:images:delete', MEMBER, 'Delete an image'),
     Rule('image:images:publicize', ADMIN, 'Make an image public'),
     Rule('image:images:communitize', MEMBER, 'Make an image visible to everybody who asks for it'),
-    Rule('image:images:deactivate', ADMIN, 'Take the data of an image out of use'),
-    Rule('image:images:reactivate', ADMIN, 'Put the data of an image into use again'),
+    Rule('image:images:deactivate', MEMBER, 'Take the data of an image out of use'),
+    Rule('image:images:reactivate', MEMBER, 'Put the data of an image into use again'),
     Rule('image:data:upload', MEMBER, 'Upload the data of an image'),
     Rule(
         'image:data:download', f'{READER} or "public":%(visibility)s or "community":%(visibility)s or "shared":%(visibility)s', 'Download'

@@ -79,3 +79,12 @@ def test_paths_are_utf8():
     for bad in ('/\xff', '/a\0b', '/' + 'a' * 5000):
         with pytest.raises(InvalidInput):
             path_of({'PATH_INFO': bad})
+
+
+def test_an_empty_id_is_the_list_unless_the_service_says_otherwise():
+    routes = [GET('/v2/things', handler, policy=RULE), GET('/v2/things/{id}', handler, policy=RULE)]
+    assert Router([Resource('things', routes=routes)]).match('GET', '/v2/things/', None)[0].route.path == '/v2/things'
+    strict = Router([Resource('things', routes=routes)], empty_id_is_unknown=True)
+    assert strict.match('GET', '/v2/things', None)
+    with pytest.raises(RouteNotFound):
+        strict.match('GET', '/v2/things/', None)
