@@ -176,8 +176,9 @@ class Bench:
 
     def _delete(self, server: str) -> None:
         self.client.ask('DELETE', 'compute', f'/servers/{server}')
-        end = time.monotonic() + 60
+        end, pause = time.monotonic() + 60, 0.02
         while self.client.raw('GET', f'{self.client.catalog["compute"]}/servers/{server}')[0] != 404:
             if time.monotonic() > end:
                 raise RuntimeError(f'server {server} is not gone')
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(pause * 1.5, 0.25)
