@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
 import secrets
@@ -22,13 +21,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.ports import free_ports
+
 CHOSEN = [kind for kind in os.environ.get('PILEUS_TEST_BROKERS', 'memory,rabbitmq').split(',') if kind]
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(contextlib.closing(socket.create_server(('127.0.0.1', 0)))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
 
 
 def missing() -> str | None:
@@ -43,7 +38,7 @@ class RabbitMq:
 
     def __init__(self) -> None:
         self.home = pathlib.Path(tempfile.mkdtemp(prefix='pileus-rabbit-'))
-        self.port, dist, self._epmd_port = _free_ports(3)
+        self.port, dist, self._epmd_port = free_ports(3)
         (self.home / 'rabbitmq.conf').write_text(f'listeners.tcp.1 = 127.0.0.1:{self.port}\n')
         (self.home / 'enabled_plugins').write_text('[].\n')
         cookie = self.home / '.erlang.cookie'

@@ -8,7 +8,6 @@ import pathlib
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ import uuid
 from collections.abc import Iterator
 
 import sqlalchemy as sa
+
+from tests.ports import free_port
 
 DATABASES = ('sqlite', 'mysql', 'postgresql')
 _POSTGRES_FOLDERS = ('/usr/lib/postgresql/17/bin', '/usr/lib/postgresql/16/bin', '/usr/lib/postgresql/15/bin')
@@ -47,11 +48,6 @@ def _owned(folder: str, user: str) -> None:
     if os.getuid() == 0:
         entry = pwd.getpwnam(user)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
-
-
-def _free_port() -> int:
-    with contextlib.closing(socket.create_server(('127.0.0.1', 0))) as server:
-        return int(server.getsockname()[1])
 
 
 class PrivateServer:
@@ -114,7 +110,7 @@ def _mariadb(folder: str) -> tuple[list[str], str]:
         '--no-defaults',
         f'--datadir={data}',
         f'--socket={folder}/socket',
-        f'--port={_free_port()}',
+        f'--port={free_port()}',
         '--bind-address=127.0.0.1',
     ]
     run += [f'--pid-file={folder}/pid', '--innodb-buffer-pool-size=64M', '--innodb-flush-log-at-trx-commit=2', '--skip-name-resolve']
@@ -125,7 +121,7 @@ def _postgresql(folder: str) -> tuple[list[str], str]:
     data = f'{folder}/data'
     init = [str(_postgres('initdb')), '-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C']
     subprocess.run(init, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as('postgres'))  # type: ignore[call-overload]
-    port = _free_port()
+    port = free_port()
     run = [str(_postgres('postgres')), '-D', data, '-k', folder, '-h', '', '-p', str(port), '-F', '-c', 'max_connections=200']
     return run, f'postgresql+psycopg2://postgres@/postgres?host={folder}&port={port}'
 

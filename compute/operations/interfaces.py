@@ -32,7 +32,7 @@ def _entry(run: Run) -> dict[str, Any]:
 def _make_port(run: Run) -> dict[str, Any]:
     """Bind the user's port, or make one; its name tells a second attempt that it is there."""
     client = _client(run)
-    port = ports.make_one(run, client, run.params['request'], f'{ports.MARK}{run.operation_id}')
+    port = ports.make_one(run, client, run.params['request'], str(run.operation_id))
     return {'entry': ports.entry(client, port, ours=not run.params['request'].get('port')), 'active': port['status'] == 'ACTIVE'}
 
 
@@ -40,7 +40,7 @@ def _release_port(run: Run, output: dict[str, Any] | None) -> None:
     client = _client(run)
     wanted = run.params['request'].get('port')
     for port in client.get(f'/v2.0/ports?device_id={run.resource_id}')['ports']:
-        if port['id'] == wanted or port['name'] == f'{ports.MARK}{run.operation_id}':
+        if port['id'] == wanted or ports.mark_of(port) == str(run.operation_id):
             ports.release(client, port)
 
 

@@ -1,6 +1,7 @@
 """The ports of a server: made, bound to its host, and taken back, through the network API.
 
-Ports that compute makes carry the server's id, so that what a lost answer made is found again and nothing is made twice.
+Ports that compute makes carry the server's id and, in the binding profile, which only services may write, a mark of the request.
+By it what a lost answer made is found again and nothing is made twice, and a user's own port is told from one of ours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from common.rest import RestClient
 
 OWNER = 'compute:'
-MARK = 'pileus-request:'
+_MARK = 'pileus_request'
+
+
+def mark_of(port: dict[str, Any]) -> str | None:
+    """Which request of ours the port was made for; None for a port that a user made."""
+    mark = (port.get('binding:profile') or {}).get(_MARK)
+    return str(mark) if mark is not None else None
 
 
 def make(run: Run, network: RestClient) -> dict[str, Any]:
@@ -24,44 +31,44 @@ def make(run: Run, network: RestClient) -> dict[str, Any]:
     present, known = _present(run, network, wanted), _Known(network)
     entries, waiting = [], []
     for index, request in enumerate(wanted):
-        port = _make_one(run, network, request, f'{MARK}{index}', present)
+        port = _make_one(run, network, request, str(index), present)
         entries.append(entry(network, port, ours=not request.get('port'), known=known))
         if port['status'] != 'ACTIVE':
             waiting.append(port['id'])
     return {'network_info': entries, 'waiting': waiting}
 
 
-def make_one(run: Run, network: RestClient, request: dict[str, Any], name: str) -> dict[str, Any]:
-    """Bind the port that a request names to the server and its host, or make one of this name, unless it is there already.
+def make_one(run: Run, network: RestClient, request: dict[str, Any], mark: str) -> dict[str, Any]:
+    """Bind the port that a request names to the server and its host, or make one with this mark, unless it is there already.
 
     Raises Conflict for a port that another server uses, InvalidInput and others as the network service does.
     """
-    return _make_one(run, network, request, name, _present(run, network, [request]))
+    return _make_one(run, network, request, mark, _present(run, network, [request]))
 
 
 def _present(run: Run, network: RestClient, wanted: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Ports of ours by name, left by an attempt whose answer was lost."""
+    """Ports of ours by mark, left by an attempt whose answer was lost."""
     if all(request.get('port') for request in wanted):
         return {}
     found = network.get(f'/v2.0/ports?device_id={run.resource_id}')['ports']
-    return {port['name']: port for port in found if port['name'].startswith(MARK)}
+    return {mark: port for port in found if (mark := mark_of(port)) is not None}
 
 
-def _make_one(run: Run, network: RestClient, request: dict[str, Any], name: str, present: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    port = _bind(network, run, request) if request.get('port') else present.get(name) or _create(network, run, request, name)
+def _make_one(run: Run, network: RestClient, request: dict[str, Any], mark: str, present: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    port = _bind(network, run, request) if request.get('port') else present.get(mark) or _create(network, run, request, mark)
     if port.get('binding:host_id') != run.host:
         port = network.put(f'/v2.0/ports/{port["id"]}', {'port': {'binding:host_id': run.host}})['port']
     return dict(port)
 
 
-def _create(network: RestClient, run: Run, request: dict[str, Any], name: str) -> dict[str, Any]:
+def _create(network: RestClient, run: Run, request: dict[str, Any], mark: str) -> dict[str, Any]:
     body: dict[str, Any] = {
-        'name': name,
         'network_id': request['network'],
         'project_id': run.params['project_id'],
         'device_id': run.resource_id,
         'device_owner': _owner(run),
         'binding:host_id': run.host,
+        'binding:profile': {_MARK: mark},
         'admin_state_up': True,
     }
     if request.get('fixed_ip'):
@@ -118,7 +125,7 @@ def delete(network: RestClient, server_id: str) -> None:
 def release(network: RestClient, port: dict[str, Any]) -> None:
     """Delete a port of ours, or unbind one that the user brought."""
     try:
-        if port['name'].startswith(MARK):
+        if mark_of(port) is not None:
             network.delete(f'/v2.0/ports/{port["id"]}')
         else:
             network.put(f'/v2.0/ports/{port["id"]}', {'port': {'device_id': '', 'device_owner': '', 'binding:host_id': ''}})

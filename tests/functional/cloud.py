@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,13 +13,7 @@ from common.runtime import SERVICES, Runtime
 from pileus import settings as state_files
 from pileus.cloud import embedded, simulated_overrides
 from tests.bench.client import Client
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in sockets]
+from tests.ports import free_ports
 
 
 class TestCloud:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import socket
 
 import openstack
 import pytest
@@ -15,14 +14,9 @@ from common.runtime import Runtime
 from identity.bootstrap import BootstrapPlan, ServicePlan, UserPlan, bootstrap
 from tests import servers as private
 from tests.databases import servers  # noqa: F401
+from tests.ports import free_port
 
 ADMIN_PASSWORD = 'admin-secret'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 @dataclasses.dataclass

@@ -121,7 +121,7 @@ def test_a_second_identity_process_knows_what_the_first_revoked(cloud, admin, tm
     """Same database and keys, another process: here a second runtime that hears no messages of the first."""
     first = cloud.runtime.settings
     from common.config import ServiceOptions
-    from tests.functional.identity.conftest import free_port
+    from tests.ports import free_port
 
     overrides = {
         'service': {'state_dir': first.get(ServiceOptions).state_dir, 'host': 'second'},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import socket
 
 import openstack
 import pytest
@@ -20,15 +19,10 @@ from identity.bootstrap import BootstrapPlan, ServicePlan, UserPlan, bootstrap
 from network.rpc import NetworkControl
 from tests import servers as private
 from tests.databases import servers  # noqa: F401
+from tests.ports import free_port
 
 USERS = {'admin': 'admin-secret', 'demo': 'demo-secret', 'other': 'other-secret', 'reader': 'reader-secret'}
 _numbers = itertools.count()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
 
 
 class Client:

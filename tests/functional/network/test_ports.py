@@ -114,7 +114,7 @@ def test_binding_is_the_administrators(admin, demo, net):
     bound = {'port': {'network_id': network['id'], 'binding:host_id': 'h1'}}
     assert demo.error('POST', 'ports', bound) == (403, 'PolicyNotAuthorized')
     values = {'project_id': demo.project_id, 'device_id': 'server-1', 'device_owner': 'compute:nova', 'binding:host_id': 'h1'}
-    port = admin.make('port', network_id=network['id'], name='pileus-request:0', **values)
+    port = admin.make('port', network_id=network['id'], **values)
     assert (port['status'], port['binding:host_id'], port['binding:vif_type']) == ('ACTIVE', 'h1', 'bridge')
     assert port['project_id'] == demo.project_id and len(port['security_groups']) == 1
     assert [p['id'] for p in admin.ok('GET', 'ports?device_id=server-1')['ports']] == [port['id']]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 import time
@@ -13,15 +11,10 @@ import time
 import pytest
 
 from pileus import settings as state_files
+from tests.ports import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SERVICES = ('identity', 'compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
 
 
 def eventually(condition, seconds=30.0, what='it'):
