@@ -18,9 +18,11 @@ import os
 import pathlib
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from common.clock import monotonic
 from common.errors import InvalidInput
 from common.operations.definition import Operation, Step
 from common.operations.record import DONE, FAILED, SUPERSEDED
@@ -29,6 +31,7 @@ from common.operations.store import NoHooks
 from common.operations.trial import Killed, Make, Points, Trial, drive, fresh, replace_steps, smooth
 
 INJECTED = 'broken on purpose'
+_FORKS, _CHILD_SECONDS = 4, 15.0
 
 
 def every_step_twice(make: Make, directory: pathlib.Path) -> list[str]:
@@ -252,6 +255,23 @@ def crash_before_and_after_every_record(make: Make, directory: pathlib.Path) -> 
 
 
 def _in_doomed_child(make: Make, folder: pathlib.Path, index: int, point: str) -> None:
+    """Fork, run the trial in the child, and see it die at the point.
+
+    A thread of this process may hold a lock of a C library (SQLite has one) at the instant of the fork, which then nobody in
+    the child ever releases. Such a child is ended and another one made, a few times at most.
+    """
+    for _ in range(_FORKS):
+        status = _end_of(_fork(make, folder, index))
+        if status is not None:
+            died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+            assert died, f'the child was to die {point}, but ended with status {status}'
+            return
+        shutil.rmtree(folder)
+        folder.mkdir()
+    raise AssertionError(f'{_FORKS} children that were to die {point} did nothing for {_CHILD_SECONDS:.0f} s each')
+
+
+def _fork(make: Make, folder: pathlib.Path, index: int) -> int:
     child = os.fork()
     if child == 0:
         try:
@@ -261,9 +281,20 @@ def _in_doomed_child(make: Make, folder: pathlib.Path, index: int, point: str) -
             drive(trial, operation_id)
         finally:
             os._exit(70)
-    _, status = os.waitpid(child, 0)
-    died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    assert died, f'the child was to die {point}, but ended with status {status}'
+    return child
+
+
+def _end_of(child: int) -> int | None:
+    """The status that a child ended with; None for one that had to be ended."""
+    end = monotonic() + _CHILD_SECONDS
+    while monotonic() < end:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return status
+        threading.Event().wait(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 def crash_in_process_at_every_record(make: Make, directory: pathlib.Path) -> list[str]:
