@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
-from common.errors import NotFound
+from common.errors import Conflict, InvalidInput, NotFound
 from common.operations import HOST, SERVICE, Operation, Step, minutes
 from compute import describe
 from compute.db import servers as queries
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
     from common.operations import Run
     from common.rest import RestClient
 
+LOG = logging.getLogger(__name__)
 _VERSION = '3.44'
 
 
 def _client(run: Run) -> RestClient:
     client: RestClient = run.world.volume.with_context(run.ctx)
+    return client
+
+
+def _client_on_host(run: Run) -> RestClient:
+    client: RestClient = run.world.service.volume.with_context(run.ctx)
     return client
 
 
@@ -76,12 +83,14 @@ def _save_attachment(session: Session, run: Run, output: dict[str, Any] | None) 
 
 
 def _plug(run: Run) -> dict[str, Any]:
-    attachment = (run.outputs['connect'] or {})['attachment_id']
+    return {'device': _plug_in(run, (run.outputs['connect'] or {})['attachment_id'], run.params['device'])}
+
+
+def _plug_in(run: Run, attachment_id: str, device: str | None) -> str:
     # The connection holds a secret: it is asked for where it is used and is in no record of the operation.
-    connection = connection_of(run.world.service.volume.with_context(run.ctx), attachment)
-    spec = VolumeSpec(run.params['volume_id'], attachment, run.params['device'], connection=connection)
-    device = run.world.driver.attach_volume(run.resource_id, spec)
-    return {'device': device}
+    connection = connection_of(_client_on_host(run), attachment_id)
+    spec = VolumeSpec(run.params['volume_id'], attachment_id, device, connection=connection)
+    return str(run.world.driver.attach_volume(run.resource_id, spec))
 
 
 def _save_connection(session: Session, run: Run, output: dict[str, Any] | None) -> None:
@@ -135,8 +144,37 @@ def _unplug_now(run: Run) -> None:
     run.world.driver.detach_volume(run.resource_id, run.params['volume_id'], run.remaining(run.params['timeout']))
 
 
+def _plug_again(run: Run, output: dict[str, Any] | None) -> None:
+    with run.world.service.db.read() as session:
+        row = queries.volume_of(session, run.resource_id, run.params['volume_id'])
+    if row is None:
+        return  # somebody else has the volume by now
+    _plug_in(run, str(row.attachment_id), row.device)
+    _client_on_host(run).post(f'/v3/attachments/{row.attachment_id}/action', {'os-complete': None}, version=_VERSION)
+
+
 def _end_attachment(run: Run) -> None:
     _disconnect(run, None)
+
+
+def _connect_again(run: Run, output: dict[str, Any] | None) -> None:
+    """Have the attachment that there was, or a new one in its place; where the volume cannot be had any more, the server has lost it."""
+    volume_id = run.params['volume_id']
+    with run.world.db.read() as session:
+        row = queries.volume_of(session, run.resource_id, volume_id)
+    if row is None:
+        return
+    try:
+        attachment_id = connect(run, volume_id, row.device or '')
+    except (NotFound, InvalidInput, Conflict) as error:
+        LOG.warning('server %s does not get volume %s back: %s', run.resource_id, volume_id, error.message)
+        attachment_id = None
+    with run.world.db.write() as session:
+        row = queries.volume_of(session, run.resource_id, volume_id)
+        if row is not None and attachment_id is None:
+            session.delete(row)
+        elif row is not None:
+            row.attachment_id = attachment_id
 
 
 def _detached(session: Session, run: Run) -> None:
@@ -156,8 +194,8 @@ DETACH = Operation(
     of='server',
     deadline=minutes(5),
     steps=[
-        Step('unplug', on=HOST, do=_unplug_now),
-        Step('disconnect', on=SERVICE, do=_end_attachment),
+        Step('unplug', on=HOST, do=_unplug_now, undo=_plug_again),
+        Step('disconnect', on=SERVICE, do=_end_attachment, undo=_connect_again),
     ],
     on_done=_detached,
     on_failed=_still_attached,

@@ -55,6 +55,10 @@ class Host:
         pid, started = self._processes().get(name, (0, -1))
         return started_at(pid) == started
 
+    def process(self, name: str) -> int:
+        """The process id of one of these."""
+        return self._processes()[name][0]
+
     def kill(self, name: str) -> None:
         """End a daemon of this host."""
         pid, started = self._processes().get(name, (0, -1))
