@@ -15,6 +15,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     'compute.virt': {'libvirt': 'compute.virt.libvirt.driver:LibvirtDriver', 'simulated': 'compute.virt.simulated:SimulatedDriver'},
     'volume.pool': {'file': 'volume.drivers.file:FilePool', 'simulated': 'volume.drivers.simulated:SimulatedPool'},
     'volume.target': {'tgt': 'volume.targets.tgt:TgtTarget', 'simulated': 'volume.drivers.simulated:SimulatedTarget'},
+    'identity.users': {
+        'sql': 'identity.drivers.sql:SqlBackend',
+        'ldap': 'identity.drivers.ldap:LdapBackend',
+        'kv': 'identity.drivers.kv:KeyValueBackend',
+        'pam': 'identity.drivers.pam:PamBackend',
+    },
     'image.store': {'filesystem': 'image.drivers.filesystem:FilesystemStore'},
 }
 

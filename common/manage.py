@@ -1,4 +1,4 @@
-"""What every `<service>-manage` command can do: `db sync|version|check`, `config show`, `policy list`.
+"""What every `<service>-manage` command can do: `db sync|version|check`, `config show`, `policy list|sample|diff|check`.
 
 A service adds its own verbs as functions of (arguments, settings) -> exit status.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 from common.config import DatabaseOptions, ServiceOptions, Settings
 from common.errors import PileusError
+from common.policy_commands import manage
 
 Verb = Callable[[list[str], Settings], int]
 
@@ -30,13 +31,15 @@ def run(service: str, package: str, arguments: list[str], verbs: Mapping[str, Ve
     """Parse and run; errors are one line on standard error, status 1."""
     parser = argparse.ArgumentParser(prog=f'{service}-manage', description=f'Commands for the operator of the {service} service.')
     parser.add_argument('--config-file', action='append', type=pathlib.Path, help='configuration file; may be given again, the later wins')
-    parser.add_argument('command', choices=sorted({'db', 'config', *(verbs or {})}))
+    parser.add_argument('command', choices=sorted({'db', 'config', 'policy', *(verbs or {})}))
     parser.add_argument('rest', nargs=argparse.REMAINDER)
     given = parser.parse_args(arguments)
     try:
         settings = Settings.load(given.config_file or default_files())
         if verbs and given.command in verbs:
             return verbs[given.command](given.rest, settings)
+        if given.command == 'policy':
+            return manage(service, given.rest, settings)
         return {'db': lambda: _db(service, package, given.rest, settings), 'config': lambda: _config(given.rest, settings)}[given.command]()
     except PileusError as error:
         print(f'{service}-manage: {error.message}', file=sys.stderr)

@@ -98,6 +98,24 @@ class Policy:
         """The rule in force, as text."""
         return self._texts.get(name)
 
+    def overridden(self) -> dict[str, str]:
+        """What the override file says, by rule; nothing where there is no file. Raises ValueError for one that cannot be read."""
+        return _read_overrides(self._overrides) if self._overrides is not None else {}
+
+    def explain(self, ctx: Context, name: str, target: Target) -> list[str]:
+        """Why `check` says what it says: the rule in force, each of its conditions with yes or no, and the kind of token."""
+        text = self._texts.get(name)
+        if text is None:
+            return [f'there is no rule {name}']
+        compiler = _Compiler(self._texts)
+        lines = [f'{name}: {text}']
+        for said, check in compiler.conditions(name):
+            lines.append(f'{"yes" if check(ctx, target) else "no":>5}  {said}')
+        scopes = self.rules[name].scopes if name in self.rules else ()
+        if scopes:
+            lines.append(f'for tokens of: {", ".join(scopes)}')
+        return lines
+
     def sample(self) -> str:
         """The defaults as the text of an override file, every line commented out."""
         lines = [f'# {rule.description or rule.name}\n#"{rule.name}": "{rule.check}"\n' for _, rule in sorted(self.rules.items())]
@@ -198,6 +216,21 @@ class _Compiler:
         self._made[name] = self._text(name, self._texts[name])
         self._open.pop()
         return self._made[name]
+
+    def conditions(self, name: str) -> list[tuple[str, Check]]:
+        """The conditions that a rule is made of, those of rules that it refers to included, as (text, function)."""
+        found: list[tuple[str, Check]] = []
+        waiting = [_parsed(self._texts[name])]
+        while waiting:
+            node = waiting.pop(0)
+            if type(node).__name__ in ('AndCheck', 'OrCheck'):
+                waiting = [*node.rules, *waiting]
+            elif type(node).__name__ == 'RuleCheck' and node.match in self._texts:
+                found.append((str(node), self.rule(node.match)))
+                waiting = [_parsed(self._texts[node.match]), *waiting]
+            else:
+                found.append((str(node), self._tree(node)))
+        return found
 
     def _text(self, name: str, text: str) -> Check:
         found = _parsed(text)

@@ -233,7 +233,7 @@ class Runtime:
 
     def _make_verifier(self) -> TokenVerifier:
         """A verifier that gets keys and revocations from identity over the network."""
-        from common.tokens import PublishedKeys, RevocationFeed, Revocations, TokenVerifier
+        from common.tokens import AskIdentity, PublishedKeys, RevocationFeed, Revocations, TokenVerifier
         from common.tokens.contract import TokenNews, TokenNewsListener
 
         revocations = Revocations()
@@ -242,7 +242,8 @@ class Runtime:
         feed = RevocationFeed(revocations, lambda since: identity.get(f'/v3/pileus/revocations?since={since}'))
         feed.start()
         self._closing.callback(feed.stop)
-        return TokenVerifier(PublishedKeys(lambda: identity.get('/v3/pileus/token-keys')), revocations)
+        ask = AskIdentity(lambda token: identity.get('/v3/pileus/token-claims', headers={'X-Subject-Token': token}))
+        return TokenVerifier(PublishedKeys(lambda: identity.get('/v3/pileus/token-keys')), revocations, opaque=ask)
 
     def pipeline(self, parts: ServiceParts, api: ApiPart) -> Any:
         """The WSGI pipeline of an API, with this process's objects in its filters."""
@@ -292,8 +293,9 @@ class Runtime:
 
         self._pipelines[getattr(self.endpoints, api.name).rstrip('/')] = pipeline
         server = HttpServer(
-            pipeline, self.options.bind, self._port(api.name, api.port), threads=self.options.threads, shared_port=shared_port,
-            listener=self.sockets.get(api.name),
+            pipeline, self.options.bind, self._port(api.name, api.port), threads=self.options.threads,
+            shared_port=shared_port or bool(api.port and self.sockets),  # the sockets that are handed in are those of the endpoints
+            listener=None if api.port else self.sockets.get(api.name),
         )  # fmt: skip
         server.start()
         self._servers.append(server)

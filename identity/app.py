@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import pathlib
 import threading
@@ -11,9 +12,11 @@ from common import clock
 from common.errors import PileusError
 from common.service import concurrency
 from common.tokens.contract import TokenNews, TokenNewsListener
-from identity.conf import ComplianceOptions, IdentityOptions, TokenOptions
+from identity import catalog, domain_config
+from identity.conf import CatalogOptions, TokenOptions
 from identity.rpc import Announcer
 from identity.service import IdentityService
+from identity.templated_catalog import TemplatedCatalog
 
 if TYPE_CHECKING:
     from common.config import Settings
@@ -31,15 +34,19 @@ def make_service(settings: Settings, db: Database, state: pathlib.Path, **rest: 
     """
     tokens = settings.get(TokenOptions)
     keys = pathlib.Path(tokens.key_directory) if tokens.key_directory else state / 'identity' / 'keys'
-    return IdentityService(
+    service = IdentityService(
         db,
-        settings.get(IdentityOptions),
-        tokens,
-        settings.get(ComplianceOptions),
+        settings,
         key_directory=keys,
         offload=concurrency.blocking,
         **rest,
     )
+    if service.options.domain_configurations_from_database:
+        service.users.domains.configure_from(domain_config.all_in_force)
+    catalog_options = settings.get(CatalogOptions)
+    if catalog_options.driver == 'templated':
+        service.templated = TemplatedCatalog(catalog_options.template_file, catalog.url_parameters)
+    return service
 
 
 class Upkeep:
@@ -88,17 +95,21 @@ def build(runtime: Runtime) -> ServiceParts:
     service = make_service(runtime.settings, db, runtime.state, announce=announcer.announce)
     runtime.verifier = service.verifier
 
+    @functools.cache
     def application() -> Application:
         return Application('identity', RESOURCES, instance=service, policy_overrides=runtime.policy_file('identity'))
 
     def keys_are_there() -> str | None:
         return None if service.keys.published() else 'there are no token keys; run identity-manage bootstrap'
 
+    apis = [ApiPart('identity', application)]
+    if service.options.admin_port:
+        apis.append(ApiPart('identity', application, port=service.options.admin_port))
     upkeep = Upkeep(service, runtime, announcer)
     return ServiceParts(
         'identity',
         service,
-        apis=[ApiPart('identity', application)],
+        apis=apis,
         # Started wherever the API is.
         workers=[WorkerPart('api', upkeep.start, upkeep.stop)],
         db=db,

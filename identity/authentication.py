@@ -11,6 +11,7 @@ from common.context import Context
 from common.db.session import Session
 from common.errors import InvalidInput, Unauthorized
 from common.tokens import Claims, new_audit_id
+from identity.brute_force import names_in
 from identity.db import assignments as assignment_rows
 from identity.db import projects as project_rows
 from identity.methods import Proof
@@ -44,9 +45,10 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
     :param identity: `auth.identity` of the request
     :param scope: `auth.scope` of the request, None when it names none
     :raises Unauthorized: for anything that does not fit, without telling what
+    :raises TooManyRequests: for users and addresses that failed too often of late
     """
     methods = list(dict.fromkeys(identity['methods']))
-    proof = _prove(service, ctx, methods, identity)
+    proof = service.guard.around(ctx.remote_address, names_in(identity), lambda: _prove(service, ctx, methods, identity))
     # Taken before the roles are read: a revocation in between is later than this token.
     issued_at = clock.timestamp()
     with service.read() as session:

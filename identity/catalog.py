@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common.db import duplicate_as, one_or_404
@@ -12,6 +12,7 @@ from common.db.session import Session
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
 from identity.db import catalog as rows
+from identity.db import endpoint_groups as group_rows
 from identity.db.models import Endpoint, Region, Service
 from identity.db.retry import retried
 from identity.service import IdentityService
@@ -51,8 +52,11 @@ def _parsed(url: str) -> tuple[str, ...]:
 
 
 def _templates(service: IdentityService) -> list[tuple[dict[str, Any], list[CatalogUrl]]]:
-    with service.read() as session:
-        found = rows.enabled_endpoints(session)
+    if service.templated is not None:
+        found: Iterable[Any] = service.templated.rows()
+    else:
+        with service.read() as session:
+            found = rows.enabled_endpoints(session)
     services: dict[str, tuple[dict[str, Any], list[CatalogUrl]]] = {}
     for service_id, type_, name, endpoint_id, interface, region, url in found:
         _, endpoints = services.setdefault(service_id, ({'type': type_, 'id': service_id, 'name': name or ''}, []))
@@ -64,14 +68,26 @@ def _templates(service: IdentityService) -> list[tuple[dict[str, Any], list[Cata
 
 
 def catalog(service: IdentityService, user_id: str, project_id: str | None) -> list[dict[str, Any]]:
-    """The catalog of a token. Endpoints that need a project are left out where there is none."""
+    """The catalog of a token. Endpoints that need a project are left out where there is none.
+
+    A project that was given endpoints or groups of them (see `identity.endpoint_groups`) has those and no others.
+    """
+    templates = service.memory.get('catalog', lambda: _templates(service))
     values = {'user_id': user_id}
     if project_id:
         values |= {'project_id': project_id, 'tenant_id': project_id}
+        chosen = service.memory.get('catalogs of projects', lambda: _chosen(service)).get(project_id)
+        if chosen is not None:
+            narrowed = [(view, [url for url in urls if url.view['id'] in chosen]) for view, urls in templates]
+            templates = [(view, urls) for view, urls in narrowed if urls]
     return [
-        {**view, 'endpoints': [url.for_scope(values) for url in urls if project_id or not url.needs_project]}
-        for view, urls in service.memory.get('catalog', lambda: _templates(service))
+        {**view, 'endpoints': [url.for_scope(values) for url in urls if project_id or not url.needs_project]} for view, urls in templates
     ]
+
+
+def _chosen(service: IdentityService) -> dict[str, frozenset[str]]:
+    with service.read() as session:
+        return group_rows.narrowed_projects(session)
 
 
 # Regions

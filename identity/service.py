@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from common import clock
+from common.config import Settings
 from common.db import Database, after_commit
 from common.db.session import Session
 from common.errors import NotFound, Unauthorized
-from common.tokens import Claims, Revocation, Revocations, SigningKeys, TokenSigner, TokenVerifier
-from identity.conf import ComplianceOptions, IdentityOptions, TokenOptions
+from common.tokens import Claims, Revocation, Revocations, SigningKeys, TokenVerifier
+from identity.brute_force import BruteForceGuard
+from identity.conf import BruteForceOptions, ComplianceOptions, IdentityOptions, TokenOptions
 from identity.db import revocations as revocation_rows
-from identity.drivers.base import UserBackend
-from identity.drivers.sql import SqlBackend
+from identity.drivers.base import BackendPlace
+from identity.drivers.routing import RoutedBackend
 from identity.memory import Memory
 from identity.passwords import PasswordHasher, PasswordRules
+from identity.sealing import Seal
+from identity.templated_catalog import TemplatedCatalog
+from identity.token_providers import PROVIDERS, OpaqueTokens, TokenProvider
 
 
 class IdentityService:
@@ -32,25 +37,27 @@ class IdentityService:
     def __init__(
         self,
         db: Database,
-        options: IdentityOptions,
-        token_options: TokenOptions,
-        compliance: ComplianceOptions,
+        settings: Settings,
         *,
         key_directory: pathlib.Path,
         announce: Callable[[Sequence[Revocation]], None] = lambda events: None,
         offload: Callable[[Callable[[], Any]], Any] = lambda work: work(),
     ) -> None:
+        options = settings.get(IdentityOptions)
         self.db = db
         self.options = options
-        self.token_options = token_options
+        self.token_options = settings.get(TokenOptions)
         self.hasher = PasswordHasher(options.password_hash_rounds, offload)
-        self.rules = PasswordRules(options, compliance, self.hasher)
-        self.users: UserBackend = SqlBackend(self.hasher)
+        self.rules = PasswordRules(options, settings.get(ComplianceOptions), self.hasher)
+        self.users: RoutedBackend = RoutedBackend.make(BackendPlace(options.default_domain_id, settings, self.hasher, offload))
+        self.guard = BruteForceGuard(settings.get(BruteForceOptions))
+        self.templated: TemplatedCatalog | None = None
         self.memory = Memory(options.cache_seconds)
         self.keys = SigningKeys(key_directory)
+        self.seal = Seal(key_directory.parent / 'credential-keys')
         self.revocations = Revocations()
-        self.signer = TokenSigner(self.keys)
-        self.verifier = TokenVerifier(self.keys, self.revocations)
+        self.signer: TokenProvider = PROVIDERS[self.token_options.provider](self.keys)
+        self.verifier = TokenVerifier(self.keys, self.revocations, opaque=OpaqueTokens(self.keys).open)
         self._announce = announce
 
     @contextlib.contextmanager

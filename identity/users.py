@@ -10,7 +10,9 @@ from common.db.session import Session
 from common.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from common.ids import new_hex_id
 from identity import passwords
+from identity.brute_force import names_in
 from identity.db import assignments as assignment_rows
+from identity.db import credentials as credential_rows
 from identity.db import projects as project_rows
 from identity.db import users as rows
 from identity.db.retry import retried
@@ -69,9 +71,9 @@ def create(service: IdentityService, values: Mapping[str, Any]) -> UserRecord:
     with service.write() as session:
         _check_domain(session, record.domain_id)
         _check_default_project(session, record.default_project_id)
-        service.users.insert_user(session, record)
-        if hashed is not None:
-            _store_password(service, session, record, hashed, set_by_admin=True)
+        record.id = service.users.insert_user(session, record)
+        if password is not None:
+            _store_password(service, session, record, password, hashed, set_by_admin=True)
         return find(service, session, record.id)
 
 
@@ -92,21 +94,28 @@ def update(service: IdentityService, user_id: str, values: Mapping[str, Any]) ->
         if values.get('enabled') and not user.enabled:
             columns |= {'failed_logins': 0, 'failed_at': None}
         service.users.update_user(session, user_id, columns)
-        if hashed is not None:
-            _store_password(service, session, user, hashed, set_by_admin=True)
+        if password is not None:
+            _store_password(service, session, user, password, hashed, set_by_admin=True)
         changed = find(service, session, user_id)
         if hashed is not None or (user.enabled and not changed.enabled):
             service.revoke(session, {'user_id': user_id})
     return changed
 
 
-@retried
-def change_password(service: IdentityService, user_id: str, original: str, new: str) -> None:
+def change_password(service: IdentityService, user_id: str, original: str, new: str, address: str | None = None) -> None:
     """A user changes the own password, knowing the present one; all tokens become void.
 
+    :param address: where the request comes from
     :raises Unauthorized: the user does not exist, is disabled, or the password is wrong
+    :raises TooManyRequests: the user or the address failed too often of late
     :raises InvalidInput: the new password breaks a rule
     """
+    names = names_in({'methods': ['password'], 'password': {'user': {'id': user_id}}})
+    service.guard.around(address, names, lambda: _change_password(service, user_id, original, new))
+
+
+@retried
+def _change_password(service: IdentityService, user_id: str, original: str, new: str) -> None:
     with service.read() as session:
         user = service.users.get_user(session, user_id)
         hashes = rows.password_hashes(session, user_id, service.rules.keep) if user else []
@@ -125,7 +134,7 @@ def change_password(service: IdentityService, user_id: str, original: str, new: 
     service.rules.check_not_reused(new, hashes)
     hashed = service.hasher.hash(new)
     with service.write() as session:
-        _store_password(service, session, find(service, session, user_id), hashed, set_by_admin=False)
+        _store_password(service, session, find(service, session, user_id), new, hashed, set_by_admin=False)
         service.revoke(session, {'user_id': user_id})
 
 
@@ -135,12 +144,18 @@ def delete(service: IdentityService, user_id: str) -> None:
     with service.write() as session:
         find(service, session, user_id)
         assignment_rows.remove_of_actors(session, 'user', [user_id])
+        credential_rows.remove_of_users(session, [user_id])
         service.users.delete_user(session, user_id)
         service.revoke(session, {'user_id': user_id})
 
 
-def _store_password(service: IdentityService, session: Session, user: UserRecord, hashed: str, *, set_by_admin: bool) -> None:
-    service.users.require('history')
+def _store_password(
+    service: IdentityService, session: Session, user: UserRecord, password: str, hashed: str | None, *, set_by_admin: bool
+) -> None:
+    backend = service.users.of(session, user.domain_id)
+    if hashed is None or 'history' not in backend.capabilities:
+        backend.set_password(session, user, password)
+        return
     expires_at = service.rules.expiry(user, set_by_admin=set_by_admin)
     rows.add_password(session, user.id, hashed, clock.now(), expires_at, service.rules.keep)
 
@@ -192,7 +207,7 @@ def create_group(service: IdentityService, values: Mapping[str, Any]) -> GroupRe
     )
     with service.write() as session:
         _check_domain(session, record.domain_id)
-        service.users.insert_group(session, record)
+        record.id = service.users.insert_group(session, record)
     return record
 
 

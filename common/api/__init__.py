@@ -2,7 +2,7 @@
 
 from common.api.application import Application
 from common.api.call import Call, Reply
-from common.api.fields import CREATE_ONLY, MISSING, READ_ONLY, REQUIRED, UPDATE_ONLY, WRITE_ONLY, Field, Filter
+from common.api.fields import CREATE_ONLY, MISSING, READ_ONLY, REQUIRED, SOMETIMES, UPDATE_ONLY, WRITE_ONLY, Field, Filter
 from common.api.paging import Page
 from common.api.resource import ACTIONS, DELETE, GET, HEAD, PATCH, POST, PUT, Action, Resource, Route
 from common.api.types import (
@@ -79,6 +79,7 @@ __all__ = [
     'Secret',
     'Str',
     'Type',
+    'SOMETIMES',
     'UPDATE_ONLY',
     'Uri',
     'Uuid',

@@ -23,6 +23,7 @@ READ_ONLY = Flag('READ_ONLY')  # only in answers
 REQUIRED = Flag('REQUIRED')  # must be given on create
 CREATE_ONLY = Flag('CREATE_ONLY')  # cannot be changed later
 UPDATE_ONLY = Flag('UPDATE_ONLY')  # cannot be given on create
+SOMETIMES = Flag('SOMETIMES')  # in answers, but not in those to everybody
 WRITE_ONLY = Flag('WRITE_ONLY')  # never in answers (passwords)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 JSON = 'application/json'
 _PARAMETER = re.compile(r'\{([a-z_]+)(?::[^}]*)?\}')
-_ERRORS = (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503)
+_ERRORS = (400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 416, 429, 500, 501, 503, 504)
 _FORMATS = {
     'pl-uuid': 'uuid', 'pl-uri': 'uri', 'pl-date-time': 'date-time', 'pl-ip4': 'ipv4', 'pl-ip6': 'ipv6', 'pl-base64': 'byte',
 }  # fmt: skip
@@ -42,8 +42,9 @@ def document(app: Application) -> dict[str, Any]:
     schemas: dict[str, Any] = {'Error': _error_schema(app)}
     for resource in app.resources:
         routes = [route for route in resource.routes if not route.hidden]
-        if resource.fields and routes:
-            schemas[_title(resource)] = _plain(view_schema(list(resource.fields)))
+        view = _view(resource)
+        if view is not None and routes:
+            schemas[_title(resource)] = view
         for route in routes:
             entry = paths.setdefault(_path(route.path), {})
             operation = _operation(app, resource, route)
@@ -66,6 +67,13 @@ def document(app: Application) -> dict[str, Any]:
 def _merged(known: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Two routes of other versions on one path: what the newer one adds, beside what the older one answers."""
     return {**known, **other, 'responses': {**known['responses'], **other['responses']}}
+
+
+def _view(resource: Resource) -> dict[str, Any] | None:
+    """The schema of one thing in answers, as it is declared or made of the fields; None where neither says anything."""
+    if resource.view is not None:
+        return _given(resource.view)
+    return _plain(view_schema(list(resource.fields))) if resource.fields else None
 
 
 def _title(resource: Resource) -> str:
@@ -140,7 +148,8 @@ def _member(app: Application, resource: Resource, route: Route) -> str | None:
 def _successes(app: Application, resource: Resource, route: Route) -> dict[str, Any]:
     if route.actions is not None:
         return {str(action.ok): _success(action.ok, _given(action.response)) for action in route.actions.values()}
-    return {str(route.ok): _success(route.ok, _answer_schema(app, resource, route))}
+    schema = _answer_schema(app, resource, route)
+    return {str(status): _success(status, schema) for status in (route.ok, *route.also)}
 
 
 def _success(status: int, schema: dict[str, Any] | None) -> dict[str, Any]:
@@ -157,14 +166,15 @@ def _given(response: Any) -> dict[str, Any] | None:
 def _answer_schema(app: Application, resource: Resource, route: Route) -> dict[str, Any] | None:
     if route.response is not None:
         return _given(route.response)
-    if not resource.fields or route.wrap is False or route.body not in (FROM_FIELDS, None) or route.stream:
+    if route.wrap is False or route.stream or route.actions is not None or route.method == 'DELETE' or resource.singular is None:
         return None
-    view = {'$ref': f'#/components/schemas/{_title(resource)}'}
+    known = resource.view is not None or resource.fields
+    view = {'$ref': f'#/components/schemas/{_title(resource)}'} if known else {}
     plural = route.collection or resource.plural
     if route.listing:
         return {'type': 'object', 'required': [plural], 'properties': {plural: {'type': 'array', 'items': view}}}
     member = _member(app, resource, route)
-    single = {'type': 'object', 'required': [member], 'properties': {member: view}} if member else view
+    single = {'type': 'object', 'required': [member], 'properties': {member: view}} if member else view or {'type': 'object'}
     if not route.bulk:
         return single
     return {'anyOf': [single, {'type': 'object', 'required': [plural], 'properties': {plural: {'type': 'array', 'items': view}}}]}

@@ -59,7 +59,8 @@ class Route:
     open: no token needed. stream: the body is not read by the kernel. listing: the view is a list (default: a GET whose
     path does not end in a parameter). extra: `refuse` or `allow` unknown fields. create: whether `body` from the fields
     is that of a create (default: for POST).
-    policy None: the handler must ask a rule itself.
+    policy None: the handler must ask a rule itself. response: a type / JSON Schema of the whole answer, for the OpenAPI
+    document, where it is not the resource's view under its key. also: other statuses of success that the handler gives.
     """
 
     method: str
@@ -83,6 +84,7 @@ class Route:
     extra: str | None = None
     create: bool | None = None
     response: Any = None
+    also: Sequence[int] = ()
     content_types: Sequence[str] = ('application/json',)
     max_body: int | None = None
     actions: Mapping[str, Action] | None = None
@@ -148,7 +150,8 @@ class Resource:
 
     plural and singular: the keys that collections and members sit under in JSON. filters: query parameters of lists, as
     names of fields or `Filter`s. sort: names a list may be sorted by. extra: `refuse` or `allow` unknown fields in bodies
-    (default: as the service does). noun: what messages call it. rules: policy defaults that belong to it.
+    (default: as the service does). noun: what messages call it. rules: policy defaults that belong to it. view: a type or
+    JSON Schema of one thing in answers, for the OpenAPI document, where it is not made of fields.
     """
 
     plural: str
@@ -160,6 +163,7 @@ class Resource:
     extra: str | None
     noun: str
     rules: tuple[Rule, ...]
+    view: Any
 
     def __init__(
         self,
@@ -173,6 +177,7 @@ class Resource:
         extra: str | None = None,
         noun: str | None = None,
         rules: Iterable[Rule] = (),
+        view: Any = None,
     ) -> None:
         fields = tuple(fields)
         types = {field.name: field.type for field in fields}
@@ -186,6 +191,7 @@ class Resource:
         set_(self, 'extra', extra)
         set_(self, 'noun', noun or (singular or plural).replace('_', ' '))
         set_(self, 'rules', tuple(rules))
+        set_(self, 'view', view)
 
 
 def _as_filter(given: str | Filter, types: Mapping[str, Type]) -> Filter:

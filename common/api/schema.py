@@ -13,7 +13,7 @@ from typing import Any
 
 import fastjsonschema
 
-from common.api.fields import MISSING, REQUIRED, WRITE_ONLY, Field
+from common.api.fields import MISSING, READ_ONLY, REQUIRED, SOMETIMES, WRITE_ONLY, Field
 from common.api.formats import FORMATS
 from common.api.types import Converter
 from common.errors import InvalidInput
@@ -150,9 +150,14 @@ def field_converters(fields: list[Field]) -> list[tuple[str, Converter]]:
 
 
 def view_schema(fields: list[Field]) -> dict[str, Any]:
-    """The JSON Schema of an answer made of fields; open to more keys, as upstream's documents are."""
-    shown = [field for field in fields if WRITE_ONLY not in field.flags]
-    return {'type': 'object', 'properties': {f.name: _shown_schema(f) for f in shown}}
+    """The JSON Schema of an answer made of fields; open to more keys, as upstream's documents are.
+
+    Required is what the service itself sets and shows to everybody at every version; with `fields` a client gets only those.
+    """
+    shown = [field for field in fields if WRITE_ONLY not in field.flags and not field.type.schema().get('x-secret')]
+    always = [f.name for f in shown if READ_ONLY in f.flags and not (SOMETIMES in f.flags or f.read_policy or f.since or f.until)]
+    schema: dict[str, Any] = {'type': 'object', 'properties': {f.name: _shown_schema(f) for f in shown}}
+    return {**schema, 'required': always} if always else schema
 
 
 def _shown_schema(field: Field) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from common.middleware.live import objects_of
 
 LOG = logging.getLogger('pileus.access')
 _LONGEST_PATH = 500
+# Version 2.0 of the identity API has tokens in its addresses.
+_TOKEN_IN_PATH = re.compile(r'(?<=/tokens/)[^/?]{33,}')
 
 
 class AccessLog:
@@ -57,8 +60,8 @@ class AccessLog:
 
 
 def printable(text: str) -> str:
-    """A path that cannot forge a line of its own in the log."""
-    short = text[:_LONGEST_PATH]
+    """A path that can neither forge a line of its own in the log nor bring a token into it."""
+    short = _TOKEN_IN_PATH.sub('...', text)[:_LONGEST_PATH]
     return short if short.isprintable() else repr(short)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from common.tokens.claims import Claims
 from common.tokens.feed import RevocationFeed, take_in
 from common.tokens.keys import KeySource, PublishedKeys, SigningKeys
+from common.tokens.opaque import AskIdentity
 from common.tokens.revocations import Revocation, Revocations
 from common.tokens.sign import TokenSigner, new_audit_id
 from common.tokens.verify import TokenVerifier
 
 __all__ = [
+    'AskIdentity',
     'Claims',
     'KeySource',
     'PublishedKeys',

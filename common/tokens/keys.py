@@ -113,6 +113,13 @@ class SigningKeys:
             pair = self._by_id.get(key_id)
         return pair.public if pair else None
 
+    def private_key(self, key_id: bytes) -> Ed25519PrivateKey | None:
+        """The private half of a key, or None when it is not one of ours."""
+        if key_id not in self._by_id:
+            self._load()
+        pair = self._by_id.get(key_id)
+        return pair.private if pair else None
+
     def published(self) -> list[dict[str, str]]:
         """The public keys as `GET /v3/pileus/token-keys` shows them, the oldest first."""
         return [

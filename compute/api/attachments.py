@@ -7,6 +7,7 @@ from typing import Any
 from common.api import DELETE, GET, POST, Bool, Call, Obj, Reply, Resource, Str, Uuid
 from common.api.types import Raw
 from compute import attachments
+from compute.api import answers
 from compute.api.versions import minor
 from compute.db.models import ServerVolume
 
@@ -112,6 +113,7 @@ _ID = '/v2.1/{project}/servers/{id}'
 ATTACHMENTS = Resource(
     'volumeAttachments',
     'volumeAttachment',
+    view=answers.VOLUME,
     routes=[
         GET(f'{_ID}/os-volume_attachments', list_volumes, policy='compute:volumes:list'),
         POST(f'{_ID}/os-volume_attachments', attach_volume, policy='compute:volumes:attach', body=_VOLUME),
@@ -122,8 +124,9 @@ ATTACHMENTS = Resource(
 INTERFACES = Resource(
     'interfaceAttachments',
     'interfaceAttachment',
+    view=answers.INTERFACE,
     routes=[
-        GET(f'{_ID}/os-interface', list_interfaces, policy='compute:interfaces:list', listing=False),
+        GET(f'{_ID}/os-interface', list_interfaces, policy='compute:interfaces:list', listing=False, response=answers.INTERFACES),
         POST(f'{_ID}/os-interface', attach_interface, policy='compute:interfaces:attach', body=_INTERFACE),
         GET(f'{_ID}/os-interface/{{port}}', show_interface, policy='compute:interfaces:list'),
         DELETE(f'{_ID}/os-interface/{{port}}', detach_interface, policy='compute:interfaces:detach', ok=202),

@@ -8,6 +8,7 @@ from common.api import ACTIONS, DELETE, GET, POST, PUT, Action, Bool, Call, Int,
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from compute import flavors
+from compute.api import answers
 from compute.api.server_view import links
 from compute.api.versions import minor
 from compute.db import flavors as queries
@@ -195,6 +196,7 @@ _ID = '/v2.1/{project}/flavors/{id}'
 FLAVORS = Resource(
     'flavors',
     'flavor',
+    view=answers.FLAVOR,
     routes=[
         GET('/v2.1/{project}/flavors', list_brief, policy='compute:flavors:list', query=_QUERY),
         GET('/v2.1/{project}/flavors/detail', list_detail, policy='compute:flavors:list', query=_QUERY),
@@ -208,7 +210,7 @@ FLAVORS = Resource(
             since='2.55',
         ),
         DELETE(_ID, delete_flavor, policy='compute:flavors:manage', ok=202),
-        GET(f'{_ID}/os-extra_specs', list_specs, policy='compute:flavors:specs', listing=False),
+        GET(f'{_ID}/os-extra_specs', list_specs, policy='compute:flavors:specs', listing=False, response=answers.EXTRA_SPECS),
         POST(
             f'{_ID}/os-extra_specs',
             add_specs,
@@ -216,10 +218,10 @@ FLAVORS = Resource(
             body=Obj({'extra_specs': _SPECS}, required=['extra_specs']),
             wrap=False,
         ),
-        GET(f'{_ID}/os-extra_specs/{{key}}', show_spec, policy='compute:flavors:specs'),
+        GET(f'{_ID}/os-extra_specs/{{key}}', show_spec, policy='compute:flavors:specs', response=answers.EXTRA_SPEC),
         PUT(f'{_ID}/os-extra_specs/{{key}}', set_spec, policy='compute:flavors:manage', body=_SPECS, wrap=False),
         DELETE(f'{_ID}/os-extra_specs/{{key}}', remove_spec, policy='compute:flavors:manage', ok=200),
-        GET(f'{_ID}/os-flavor-access', list_access, policy='compute:flavors:manage', listing=False),
+        GET(f'{_ID}/os-flavor-access', list_access, policy='compute:flavors:manage', listing=False, response=answers.ACCESS),
         ACTIONS(
             f'{_ID}/action',
             {

@@ -8,6 +8,7 @@ from common import clock
 from common.api import DELETE, GET, POST, Call, Enum, Obj, Reply, Resource, Str
 from common.errors import Forbidden
 from compute import keypairs
+from compute.api import answers
 from compute.api.versions import minor
 from compute.db import keypairs as queries
 from compute.db.models import KeyPair
@@ -83,9 +84,17 @@ _QUERY = {'user_id': Str(64)}
 KEYPAIRS = Resource(
     'keypairs',
     'keypair',
+    view=answers.KEYPAIR,
     routes=[
-        GET('/v2.1/{project}/os-keypairs', list_keypairs, policy='compute:keypairs:list', query=_QUERY, paging=True),
-        POST('/v2.1/{project}/os-keypairs', create_keypair, policy='compute:keypairs:manage', body=_CREATE),
+        GET(
+            '/v2.1/{project}/os-keypairs',
+            list_keypairs,
+            policy='compute:keypairs:list',
+            query=_QUERY,
+            paging=True,
+            response=answers.KEYPAIRS,
+        ),
+        POST('/v2.1/{project}/os-keypairs', create_keypair, policy='compute:keypairs:manage', body=_CREATE, also=(201,)),
         GET('/v2.1/{project}/os-keypairs/{name}', show_keypair, policy='compute:keypairs:list', query=_QUERY),
         DELETE('/v2.1/{project}/os-keypairs/{name}', delete_keypair, policy='compute:keypairs:manage', query=_QUERY),
     ],

@@ -10,6 +10,7 @@ from common.api import GET, POST, PUT, Call, Obj, Reply, Resource, Str
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from compute import floating
+from compute.api import answers
 from compute.api.versions import minor
 
 _NAMESPACE = uuid.UUID('6d1d3f0a-6f0e-5a0e-9d0c-7b1f2a3c4d5e')
@@ -225,18 +226,20 @@ _UPDATE_SERVICE = Raw(
 HYPERVISORS = Resource(
     'hypervisors',
     'hypervisor',
+    view=answers.HYPERVISOR,
     routes=[
         GET('/v2.1/{project}/os-hypervisors', list_hypervisors, policy='compute:hypervisors:list',
             query={'hypervisor_hostname_pattern': Str(255), 'with_servers': Str(8)}),
         GET('/v2.1/{project}/os-hypervisors/detail', list_hypervisors_detail, policy='compute:hypervisors:list',
             query={'hypervisor_hostname_pattern': Str(255), 'with_servers': Str(8)}),
-        GET('/v2.1/{project}/os-hypervisors/statistics', statistics, policy='compute:hypervisors:list', listing=False),
+        GET('/v2.1/{project}/os-hypervisors/statistics', statistics, policy='compute:hypervisors:list', listing=False, response=answers.STATISTICS),
         GET('/v2.1/{project}/os-hypervisors/{id}', show_hypervisor, policy='compute:hypervisors:list', query={'with_servers': Str(8)}),
     ],
 )  # fmt: skip
 SERVICES = Resource(
     'services',
     'service',
+    view=answers.SERVICE,
     routes=[
         GET(
             '/v2.1/{project}/os-services',
@@ -268,15 +271,27 @@ SERVICES = Resource(
 ZONES = Resource(
     'availability_zones',
     routes=[
-        GET('/v2.1/{project}/os-availability-zone', list_zones, policy='compute:availability_zones:list', listing=False),
-        GET('/v2.1/{project}/os-availability-zone/detail', list_zones_detail, policy='compute:availability_zones:detail', listing=False),
+        GET(
+            '/v2.1/{project}/os-availability-zone',
+            list_zones,
+            policy='compute:availability_zones:list',
+            listing=False,
+            response=answers.ZONES,
+        ),
+        GET(
+            '/v2.1/{project}/os-availability-zone/detail',
+            list_zones_detail,
+            policy='compute:availability_zones:detail',
+            listing=False,
+            response=answers.ZONES,
+        ),
     ],
 )
 OTHERS = Resource(
     'others',
     'other',
     routes=[
-        GET('/v2.1/{project}/extensions', list_extensions, policy='compute:extensions:list', listing=False),
+        GET('/v2.1/{project}/extensions', list_extensions, policy='compute:extensions:list', listing=False, response=answers.EXTENSIONS),
         POST('/v2.1/{project}/os-server-external-events', external_events, policy='compute:external_events:create',
              body=Obj({'events': _EVENTS}, required=['events']), wrap=False),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 from common.api import DELETE, GET, PUT, Call, Reply, Resource, Str
 from common.api.types import Raw
 from common.errors import Forbidden
+from compute.api import answers
 from compute.api.versions import minor
 
 _FIXED = {
@@ -121,6 +122,7 @@ _QUOTA = '/v2.1/{project}/os-quota-sets/{target}'
 QUOTAS = Resource(
     'quota_sets',
     'quota_set',
+    view=answers.QUOTA,
     routes=[
         GET(_QUOTA, show_quotas, policy='compute:quotas:show', query=_QUERY),
         GET(f'{_QUOTA}/detail', show_quota_detail, policy='compute:quotas:show', listing=False, query=_QUERY),
@@ -138,6 +140,7 @@ LIMITS = Resource(
             policy='compute:limits:show',
             listing=False,
             query={'reserved': Str(8), 'tenant_id': Str(64)},
+            response=answers.LIMITS,
         ),
     ],
 )

@@ -8,6 +8,7 @@ from common.api import ACTIONS, GET, Action, Call, Enum, Int, Obj, Reply, Resour
 from common.api.types import Raw
 from common.errors import Conflict, NotFound
 from compute import security_groups, servers
+from compute.api import answers
 from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
 from compute.server_states import (
     ACTIVE,
@@ -156,7 +157,7 @@ ACTION_ROUTES = Resource(
                 'removeSecurityGroup': Action(remove_group, policy='compute:servers:security_groups', body=_GROUP),
             },
         ),
-        GET(f'{_ID}/os-security-groups', list_groups, policy='compute:servers:show', listing=False),
-        GET(f'{_ID}/diagnostics', diagnostics, policy='compute:servers:diagnostics', listing=False),
+        GET(f'{_ID}/os-security-groups', list_groups, policy='compute:servers:show', listing=False, response=answers.SECURITY_GROUPS),
+        GET(f'{_ID}/diagnostics', diagnostics, policy='compute:servers:diagnostics', listing=False, response=answers.DIAGNOSTICS),
     ],
 )

@@ -9,6 +9,7 @@ from common.api import DELETE, GET, POST, PUT, Call, List, Obj, Reply, Resource,
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from compute import network_info, servers
+from compute.api import answers
 from compute.api.server_schemas import METADATA
 from compute.api.versions import minor
 
@@ -185,22 +186,22 @@ PARTS = Resource(
     'server_parts',
     'server_part',
     routes=[
-        GET(f'{_ID}/ips', list_addresses, policy='compute:servers:show', listing=False),
-        GET(f'{_ID}/ips/{{label}}', show_addresses, policy='compute:servers:show'),
-        GET(f'{_ID}/metadata', show_metadata, policy='compute:servers:show', listing=False),
-        POST(f'{_ID}/metadata', add_metadata, policy='compute:servers:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        PUT(f'{_ID}/metadata', replace_metadata, policy='compute:servers:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        GET(f'{_ID}/metadata/{{key}}', show_item, policy='compute:servers:show'),
-        PUT(f'{_ID}/metadata/{{key}}', set_item, policy='compute:servers:update', body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
+        GET(f'{_ID}/ips', list_addresses, policy='compute:servers:show', listing=False, response=answers.ADDRESSES),
+        GET(f'{_ID}/ips/{{label}}', show_addresses, policy='compute:servers:show', response=answers.ADDRESSES_OF_ONE),
+        GET(f'{_ID}/metadata', show_metadata, policy='compute:servers:show', listing=False, response=answers.METADATA),
+        POST(f'{_ID}/metadata', add_metadata, policy='compute:servers:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        PUT(f'{_ID}/metadata', replace_metadata, policy='compute:servers:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        GET(f'{_ID}/metadata/{{key}}', show_item, policy='compute:servers:show', response=answers.ITEM),
+        PUT(f'{_ID}/metadata/{{key}}', set_item, policy='compute:servers:update', response=answers.ITEM, body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
         DELETE(f'{_ID}/metadata/{{key}}', remove_item, policy='compute:servers:update'),
-        GET(f'{_ID}/tags', list_tags, policy='compute:servers:show', listing=False, since='2.26'),
-        PUT(f'{_ID}/tags', replace_tags, policy='compute:servers:update', body=Obj({'tags': List(Str(60, min=1), max=50)}, required=['tags']), wrap=False, since='2.26'),
+        GET(f'{_ID}/tags', list_tags, policy='compute:servers:show', listing=False, response=answers.TAGS, since='2.26'),
+        PUT(f'{_ID}/tags', replace_tags, policy='compute:servers:update', response=answers.TAGS, body=Obj({'tags': List(Str(60, min=1), max=50)}, required=['tags']), wrap=False, since='2.26'),
         DELETE(f'{_ID}/tags', remove_tags, policy='compute:servers:update', since='2.26'),
         GET(f'{_ID}/tags/{{tag}}', show_tag, policy='compute:servers:show', ok=204, since='2.26'),
-        PUT(f'{_ID}/tags/{{tag}}', add_tag, policy='compute:servers:update', body=None, ok=201, since='2.26'),
+        PUT(f'{_ID}/tags/{{tag}}', add_tag, policy='compute:servers:update', body=None, ok=201, also=(204,), since='2.26'),
         DELETE(f'{_ID}/tags/{{tag}}', remove_tag, policy='compute:servers:update', since='2.26'),
-        GET(f'{_ID}/os-instance-actions', list_actions, policy='compute:instance_actions:list', listing=False,
+        GET(f'{_ID}/os-instance-actions', list_actions, policy='compute:instance_actions:list', listing=False, response=answers.ACTIONS,
             query={'limit': Str(8), 'marker': Str(64), 'changes-since': Str(40), 'changes-before': Str(40)}),
-        GET(f'{_ID}/os-instance-actions/{{request}}', show_action, policy='compute:instance_actions:list'),
+        GET(f'{_ID}/os-instance-actions/{{request}}', show_action, policy='compute:instance_actions:list', response=answers.ACTION),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 from common.api import DELETE, GET, POST, PUT, Call, Reply, Resource
 from common.errors import InvalidInput
 from compute import server_create, server_lists, servers
+from compute.api import answers
 from compute.api.rules import RULES
 from compute.api.server_schemas import CREATE, HINTS, UPDATE
 from compute.api.server_view import ServerView, brief, links
@@ -101,6 +102,7 @@ SERVERS = Resource(
     'servers',
     'server',
     rules=RULES,
+    view=answers.SERVER,
     routes=[
         GET('/v2.1/{project}/servers', list_brief, policy='compute:servers:list', query={'type': 'object', 'additionalProperties': {}}),
         GET('/v2.1/{project}/servers/detail', list_detail, policy='compute:servers:list', query={'type': 'object', 'additionalProperties': {}}),

@@ -99,7 +99,7 @@ def delete_user(call: Call) -> None:
 def change_password(call: Call) -> None:
     """Change the own password; the present one is the proof, no token is needed."""
     given = call.body['user']
-    users.change_password(call.service, call.params['user_id'], given['original_password'], given['password'])
+    users.change_password(call.service, call.params['user_id'], given['original_password'], given['password'], call.ctx.remote_address)
 
 
 _CHANGE = {

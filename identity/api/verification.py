@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+
 from common.api.call import Call, Reply
 from common.api.resource import GET, Resource
 from common.api.types import Int
+from common.errors import InvalidInput
 from common.policy import Rule
 from identity import tokens
 from identity.service import IdentityService
 
 SEE_REVOCATIONS = Rule('identity:revocations:list', 'role:service or role:admin', 'List revocation events')
+
+SEE_CLAIMS = Rule('identity:tokens:claims', 'role:service or role:admin', 'Read what a token of any kind says')
 
 
 def list_keys(call: Call) -> Reply:
@@ -24,11 +29,22 @@ def list_revocations(call: Call) -> Reply:
     return Reply({'revocations': [event.to_message() for event in events]}, wrap=False)
 
 
+def show_claims(call: Call) -> Reply:
+    """What a token says, whole and as services keep it: for tokens that services cannot read. NotFound unless it is valid."""
+    service: IdentityService = call.service
+    text = call.header('X-Subject-Token')
+    if not text:
+        raise InvalidInput('The header X-Subject-Token is missing.', field='X-Subject-Token')
+    packed = base64.b64encode(service.open_token(text).pack()).decode()
+    return Reply({'claims': packed}, 200, {'Cache-Control': 'no-store', 'Vary': 'X-Auth-Token, X-Subject-Token'}, wrap=False)
+
+
 TOKEN_KEYS = Resource(
     'keys',
-    rules=[SEE_REVOCATIONS],
+    rules=[SEE_REVOCATIONS, SEE_CLAIMS],
     routes=[
         GET('/v3/pileus/token-keys', list_keys, open=True, listing=False, wrap=False, summary='Public keys of tokens'),
+        GET('/v3/pileus/token-claims', show_claims, policy=SEE_CLAIMS, listing=False, wrap=False, summary='What a token says'),
         GET(
             '/v3/pileus/revocations',
             list_revocations,

@@ -6,6 +6,7 @@ from typing import Any
 
 from common.api.call import Call, Reply
 from common.api.resource import GET, Resource
+from identity.api.v2.extensions import version_view
 
 
 def _version(call: Call) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def _version(call: Call) -> dict[str, Any]:
 
 def list_versions(call: Call) -> Reply:
     """All versions, as a choice."""
-    return Reply({'versions': {'values': [_version(call)]}}, 300, wrap=False)
+    return Reply({'versions': {'values': [_version(call), version_view(call)]}}, 300, wrap=False)
 
 
 def show_version(call: Call) -> Reply:

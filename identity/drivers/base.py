@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from common.db.session import Session
 from common.errors import Forbidden
 from identity.records import GroupRecord, UserRecord
+
+if TYPE_CHECKING:
+    from common.config import Settings
+    from identity.passwords import PasswordHasher
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BackendPlace:
+    """What a backend is made with.
+
+    :param domain_id: the domain whose users it holds
+    :param settings: the options of that domain
+    :param hasher: makes and checks password hashes
+    :param offload: runs a call that blocks without Python's knowledge off the event loop, where there is one
+    """
+
+    domain_id: str
+    settings: Settings
+    hasher: PasswordHasher
+    offload: Callable[[Callable[[], Any]], Any]
 
 
 class UserBackend(abc.ABC):
@@ -20,6 +41,15 @@ class UserBackend(abc.ABC):
 
     capabilities: frozenset[str] = frozenset()
     """`write`: users and groups can be changed. `history`: passwords are kept here, so rules about them apply."""
+
+    @classmethod
+    @abc.abstractmethod
+    def make(cls, place: BackendPlace) -> UserBackend:
+        """The backend of a domain. Raises ConfigError for options that cannot be."""
+
+    def of(self, session: Session, domain_id: str) -> UserBackend:
+        """The backend that holds the users of a domain: this one, unless it stands for several."""
+        return self
 
     def require(self, capability: str) -> None:
         """Forbidden when the backend cannot do it."""
@@ -70,8 +100,13 @@ class UserBackend(abc.ABC):
         """The groups that count in a query on assignments; None where the query finds them by itself (SQL)."""
         return self.group_ids_of(session, user_id)
 
-    def insert_user(self, session: Session, record: UserRecord) -> None:
-        """Add a user without password. Conflict when the name is taken."""
+    def insert_user(self, session: Session, record: UserRecord) -> str:
+        """Add a user without password; returns the id, which a store may choose. Conflict when the name is taken."""
+        self.require('write')
+        return record.id
+
+    def set_password(self, session: Session, user: UserRecord, password: str) -> None:
+        """Put a password in force, where the backend has no `history`."""
         self.require('write')
 
     def update_user(self, session: Session, user_id: str, values: Mapping[str, Any]) -> None:
@@ -82,9 +117,10 @@ class UserBackend(abc.ABC):
         """Remove a user."""
         self.require('write')
 
-    def insert_group(self, session: Session, record: GroupRecord) -> None:
-        """Add a group. Conflict when the name is taken."""
+    def insert_group(self, session: Session, record: GroupRecord) -> str:
+        """Add a group; returns the id, which a store may choose. Conflict when the name is taken."""
         self.require('write')
+        return record.id
 
     def update_group(self, session: Session, group_id: str, values: Mapping[str, Any]) -> None:
         """Change fields of a group. Conflict when the name is taken."""

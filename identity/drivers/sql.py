@@ -10,7 +10,7 @@ from common.db import duplicate_as
 from common.db.session import Session
 from common.errors import Conflict
 from identity.db import users as rows
-from identity.drivers.base import UserBackend
+from identity.drivers.base import BackendPlace, UserBackend
 from identity.passwords import PasswordHasher
 from identity.records import GroupRecord, UserRecord
 
@@ -26,6 +26,10 @@ class SqlBackend(UserBackend):
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
+
+    @classmethod
+    def make(cls, place: BackendPlace) -> SqlBackend:
+        return cls(place.hasher)
 
     def get_user(self, session: Session, user_id: str) -> UserRecord | None:
         return rows.get_user(session, user_id)
@@ -61,9 +65,10 @@ class SqlBackend(UserBackend):
     def group_filter(self, session: Session, user_id: str) -> list[str] | None:
         return None
 
-    def insert_user(self, session: Session, record: UserRecord) -> None:
+    def insert_user(self, session: Session, record: UserRecord) -> str:
         with duplicate_as(session, _taken('user', record.name)):
             rows.insert_user(session, record, clock.now())
+        return record.id
 
     def update_user(self, session: Session, user_id: str, values: Mapping[str, Any]) -> None:
         with duplicate_as(session, _taken('user', str(values.get('name')))):
@@ -72,9 +77,10 @@ class SqlBackend(UserBackend):
     def delete_user(self, session: Session, user_id: str) -> None:
         rows.delete_user(session, user_id)
 
-    def insert_group(self, session: Session, record: GroupRecord) -> None:
+    def insert_group(self, session: Session, record: GroupRecord) -> str:
         with duplicate_as(session, _taken('group', record.name)):
             rows.insert_group(session, record, clock.now())
+        return record.id
 
     def update_group(self, session: Session, group_id: str, values: Mapping[str, Any]) -> None:
         with duplicate_as(session, _taken('group', str(values.get('name')))):

@@ -85,6 +85,6 @@ DATA = Resource(
     rules=[_TRY],
     routes=[
         PUT('/v2/images/{id}/file', put_data, policy='image:data:upload', ok=204, body=None, stream=True, content_types=(_OCTETS,)),
-        GET('/v2/images/{id}/file', get_data, policy=_TRY, body=None, listing=False),
+        GET('/v2/images/{id}/file', get_data, policy=_TRY, body=None, listing=False, also=(204, 206)),
     ],
 )

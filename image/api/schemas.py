@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from common.api import GET, Call, Resource
+from common.api.answers import answer
 from common.policy import ANYONE, Rule
+from image.api.metadefs.documents import DOCUMENTS as METADEFS
 from image.records import CONTAINER_FORMATS, DISK_FORMATS, MEMBER_STATUSES, VISIBILITIES
 
 NULL = ['null', 'string']
@@ -84,17 +86,23 @@ def _collection(name: str) -> dict[str, Any]:
     }
 
 
-_DOCUMENTS = {**_SINGLE, 'images': _collection('image'), 'members': _collection('member')}
+_DOCUMENTS = {
+    **_SINGLE,
+    'images': _collection('image'),
+    'members': _collection('member'),
+    **{f'metadefs/{name}': document for name, document in METADEFS.items()},
+}
 RULE = Rule('image:schemas:show', ANYONE, 'Read the schema documents')
 
 
 def show_schema(call: Call) -> dict[str, Any]:
     """One document."""
-    return _DOCUMENTS[call.route.path.rpartition('/')[2]]
+    return _DOCUMENTS[call.route.path.removeprefix('/v2/schemas/')]
 
 
+_FORM = answer({'name': str, 'properties': {str: dict}, 'links?': [dict]})
 SCHEMAS = Resource(
     'schemas',
     rules=[RULE],
-    routes=[GET(f'/v2/schemas/{name}', show_schema, policy=RULE, listing=False) for name in _DOCUMENTS],
+    routes=[GET(f'/v2/schemas/{name}', show_schema, policy=RULE, listing=False, response=_FORM) for name in _DOCUMENTS],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from common import clock
 from common.api import DELETE, GET, PUT, READ_ONLY, UPDATE_ONLY, Bool, Call, DateTime, Field, Filter, Map, Resource, Str, Uuid
+from common.api.answers import answer
 from common.api.types import Any_
 from common.policy import ADMIN, READER, Rule
 from network import agents, networks, routers
@@ -117,6 +118,7 @@ def agents_of_network(call: Call) -> dict[str, Any]:
     return {'agents': call.service.read(call.ctx, read)}
 
 
+_AGENTS = answer({'agents': [{'id': str, 'agent_type': str, 'host': str}]})
 AGENTS = Resource(
     'agents',
     'agent',
@@ -153,9 +155,9 @@ AGENTS = Resource(
         GET('/v2.0/agents/{id}', show_agent, policy=SHOW),
         PUT('/v2.0/agents/{id}', update_agent, policy='network:agents:update'),
         DELETE('/v2.0/agents/{id}', delete_agent, policy='network:agents:delete'),
-        GET('/v2.0/agents/{id}/l3-routers', routers_on_agent, policy=SHOW, wrap=False),
-        GET('/v2.0/agents/{id}/dhcp-networks', networks_on_agent, policy=SHOW, wrap=False),
-        GET('/v2.0/routers/{id}/l3-agents', agents_of_router, policy=SHOW, wrap=False),
-        GET('/v2.0/networks/{id}/dhcp-agents', agents_of_network, policy=SHOW, wrap=False),
+        GET('/v2.0/agents/{id}/l3-routers', routers_on_agent, policy=SHOW, wrap=False, response=answer({'routers': [dict]})),
+        GET('/v2.0/agents/{id}/dhcp-networks', networks_on_agent, policy=SHOW, wrap=False, response=answer({'networks': [dict]})),
+        GET('/v2.0/routers/{id}/l3-agents', agents_of_router, policy=SHOW, wrap=False, response=_AGENTS),
+        GET('/v2.0/networks/{id}/dhcp-agents', agents_of_network, policy=SHOW, wrap=False, response=_AGENTS),
     ],
 )

@@ -14,6 +14,7 @@ from common.api import (  # fmt: skip
     PUT,
     READ_ONLY,
     REQUIRED,
+    SOMETIMES,
     Bool,
     Cidr,
     Enum,
@@ -121,8 +122,8 @@ PORTS = Resource(
         Field('binding:host_id', Str(255) | None, write_policy=BIND, default=''),
         Field('binding:profile', _PROFILE, write_policy=BIND, default=None),
         Field('binding:vnic_type', Enum('normal')),
-        Field('binding:vif_type', Str, READ_ONLY),
-        Field('binding:vif_details', _PROFILE, READ_ONLY),
+        Field('binding:vif_type', Str, READ_ONLY, SOMETIMES),
+        Field('binding:vif_details', _PROFILE, READ_ONLY, SOMETIMES),
         Field('status', Str, READ_ONLY),
     ],
     filters=[

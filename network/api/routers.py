@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.api import DELETE, GET, POST, PUT, READ_ONLY, UPDATE_ONLY, Bool, Call, Cidr, Enum, Field, Ip, List, Obj, Resource, Str, Uuid
+from common.api.answers import answer
 from common.policy import ADMIN, MEMBER, READER, Rule
 from network import router_interfaces, routers
 from network.api.crud import Crud
@@ -96,6 +97,7 @@ CRUD = Crud(routers, views)
 _INTERFACE = Obj({'subnet_id': Uuid, 'port_id': Uuid})
 _SOME_ROUTES = Obj({'routes': _ROUTES}, required=['routes'])
 
+_CHANGED = answer({'id': str, 'port_id': str, 'subnet_id': str, 'subnet_ids': [str], 'tenant_id': str, 'network_id': str})
 ROUTERS = Resource(
     'routers',
     'router',
@@ -122,8 +124,22 @@ ROUTERS = Resource(
         GET('/v2.0/routers/{id}', CRUD.show, policy='network:routers:list'),
         PUT('/v2.0/routers/{id}', CRUD.update, policy=routers.UPDATE),
         DELETE('/v2.0/routers/{id}', CRUD.delete, policy=routers.DELETE),
-        PUT('/v2.0/routers/{id}/add_router_interface', add_interface, policy=router_interfaces.ADD, body=_INTERFACE, wrap=False),
-        PUT('/v2.0/routers/{id}/remove_router_interface', remove_interface, policy=router_interfaces.REMOVE, body=_INTERFACE, wrap=False),
+        PUT(
+            '/v2.0/routers/{id}/add_router_interface',
+            add_interface,
+            policy=router_interfaces.ADD,
+            body=_INTERFACE,
+            wrap=False,
+            response=_CHANGED,
+        ),
+        PUT(
+            '/v2.0/routers/{id}/remove_router_interface',
+            remove_interface,
+            policy=router_interfaces.REMOVE,
+            body=_INTERFACE,
+            wrap=False,
+            response=_CHANGED,
+        ),
         PUT('/v2.0/routers/{id}/add_extraroutes', add_routes, policy=routers.UPDATE, body=_SOME_ROUTES),
         PUT('/v2.0/routers/{id}/remove_extraroutes', remove_routes, policy=routers.UPDATE, body=_SOME_ROUTES),
     ],

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from common.api import DELETE, GET, POST, PUT, Call, List, Obj, Reply, Resource, Route, Str
+from common.api.answers import answer
 from network import floating_ips, networks, ports, routers, security_groups, subnet_pools, subnets, tags
 from network.db.models import FLOATING_IPS, GROUPS, NETWORKS, PORTS, ROUTERS, SUBNET_POOLS, SUBNETS
 
@@ -74,6 +75,7 @@ def remove_tag(kind: Kind, call: Call) -> None:
 
 
 _BODY = Obj({'tags': List(Str(255, min=1), max=1000)}, required=['tags'])
+_ANSWER = answer({'tags': [str]})
 
 
 def _routes(kind: Kind) -> list[Route]:
@@ -85,9 +87,9 @@ def _routes(kind: Kind) -> list[Route]:
 
     show, update = _route_rule(module.SHOW), module.UPDATE
     return [
-        GET(path, of(list_tags), policy=show, listing=False),
-        PUT(path, of(replace_tags), policy=update, body=_BODY, wrap=False),
-        POST(path, of(add_tags), policy=update, body=_BODY, wrap=False),
+        GET(path, of(list_tags), policy=show, listing=False, response=_ANSWER),
+        PUT(path, of(replace_tags), policy=update, body=_BODY, wrap=False, response=_ANSWER),
+        POST(path, of(add_tags), policy=update, body=_BODY, wrap=False, response=_ANSWER),
         DELETE(path, of(remove_tags), policy=update),
         GET(f'{path}/{{tag}}', of(show_tag), policy=show, ok=204),
         PUT(f'{path}/{{tag}}', of(add_tag), policy=update, body=None, ok=201),

@@ -69,8 +69,7 @@ def cloud(state: pathlib.Path | None, folder: pathlib.Path) -> Iterator[Cloud]:
 
     home = folder / 'state'
     home.mkdir(parents=True, exist_ok=True)
-    groups = {'security_compliance': COMPLIANCE, 'image': {'allowed_networks': ['127.0.0.0/8']}}
-    with running(home, **groups) as made:
+    with running(home, security_compliance=COMPLIANCE) as made:
         yield Cloud(made.auth_url, state_files.secret(home, 'admin-password'))
 
 

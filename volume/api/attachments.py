@@ -9,6 +9,7 @@ from common.api import ACTIONS, DELETE, GET, POST, PUT, Action, Call, Enum, Obj,
 from common.api.types import Raw
 from common.policy import MEMBER, READER, Rule
 from volume import attachments
+from volume.api import answers
 from volume.db.models import Attachment
 
 RULES = [
@@ -98,6 +99,7 @@ _ID = '/v3/{project}/attachments/{id}'
 ATTACHMENTS = Resource(
     'attachments',
     'attachment',
+    view=answers.ATTACHMENT,
     rules=RULES,
     routes=[
         GET('/v3/{project}/attachments', list_brief, policy='volume:attachments:list', since='3.27', query=_QUERY),

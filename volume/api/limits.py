@@ -7,6 +7,7 @@ from typing import Any
 from common.api import GET, Call, Reply, Resource, Str
 from common.policy import READER, Rule
 from volume import quotas
+from volume.api import answers
 
 RULE = Rule('volume:limits:show', READER, 'Show the limits of the project')
 
@@ -30,5 +31,7 @@ def show_limits(call: Call) -> Reply:
 
 
 LIMITS = Resource(
-    'limits', rules=[RULE], routes=[GET('/v3/{project}/limits', show_limits, policy=RULE, listing=False, query={'project_id': Str(64)})]
+    'limits',
+    rules=[RULE],
+    routes=[GET('/v3/{project}/limits', show_limits, policy=RULE, listing=False, response=answers.LIMITS, query={'project_id': Str(64)})],
 )

@@ -10,6 +10,7 @@ from common.api.types import Raw
 from common.errors import Forbidden, InvalidInput
 from common.policy import ADMIN, READER, Rule
 from volume import quotas
+from volume.api import answers
 
 RULES = [Rule('volume:quotas:show', READER, 'Show limits'), Rule('volume:quotas:update', ADMIN, 'Change limits')]
 _NUMBER = re.compile(r'-?[0-9]{1,10}\Z')
@@ -77,6 +78,7 @@ _ID = '/v3/{project}/os-quota-sets/{target}'
 QUOTAS = Resource(
     'quota_sets',
     'quota_set',
+    view=answers.QUOTA,
     rules=RULES,
     routes=[
         GET(_ID, show_quotas, policy='volume:quotas:show', query={'usage': Str(8)}),

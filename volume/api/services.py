@@ -9,6 +9,7 @@ from common.api import GET, PUT, Call, Obj, Reply, Resource, Str
 from common.errors import NotFound
 from common.policy import ADMIN, READER, Rule
 from volume import hosts
+from volume.api import answers
 from volume.db.models import VolumeHost
 
 RULES = [Rule('volume:services:list', ADMIN, 'List workers'), Rule('volume:services:update', ADMIN, 'Enable and disable workers')]
@@ -68,6 +69,7 @@ _BODY = Obj({'host': Str(255, min=1), 'binary': Str(255), 'disabled_reason': Str
 SERVICES = Resource(
     'services',
     'service',
+    view=answers.SERVICE,
     rules=RULES,
     routes=[
         GET('/v3/{project}/os-services', list_services, policy='volume:services:list', paging=False),
@@ -77,5 +79,7 @@ SERVICES = Resource(
     ],
 )
 ZONES = Resource(
-    'availability_zones', rules=[ZONE_RULE], routes=[GET('/v3/{project}/os-availability-zone', list_zones, policy=ZONE_RULE, listing=False)]
+    'availability_zones',
+    rules=[ZONE_RULE],
+    routes=[GET('/v3/{project}/os-availability-zone', list_zones, policy=ZONE_RULE, listing=False, response=answers.ZONES)],
 )

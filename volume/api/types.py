@@ -9,6 +9,7 @@ from common.clock import now
 from common.errors import Conflict, InvalidInput, NotFound
 from common.ids import new_id
 from common.policy import ADMIN, READER, Rule
+from volume.api import answers
 from volume.db import volumes as queries
 from volume.db.models import VolumeType
 
@@ -82,6 +83,7 @@ _CREATE = Obj(
 TYPES = Resource(
     'volume_types',
     'volume_type',
+    view=answers.TYPE,
     rules=RULES,
     routes=[
         GET('/v3/{project}/types', list_types, policy='volume:types:list', query={'is_public': Str(8)}, paging=True),

@@ -11,6 +11,7 @@ from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from common.policy import ADMIN, MEMBER, READER, Rule
 from volume import volumes
+from volume.api import answers
 from volume.db import volumes as queries
 from volume.db.models import Attachment, Volume
 
@@ -273,6 +274,7 @@ _QUERY = {'all_tenants': Str(8), 'project_id': Str(64), 'metadata': Str(1024)}
 VOLUMES = Resource(
     'volumes',
     'volume',
+    view=answers.VOLUME,
     rules=RULES,
     filters=list(queries.FILTERS),
     sort=list(queries.SORTABLE),
@@ -284,11 +286,11 @@ VOLUMES = Resource(
         GET(_ID, show_volume, policy='volume:volumes:show'),
         PUT(_ID, update_volume, policy='volume:volumes:update', body=_UPDATE),
         DELETE(_ID, delete_volume, policy='volume:volumes:delete', ok=202, query={'force': Str(8), 'cascade': Str(8)}),
-        GET(f'{_ID}/metadata', show_metadata, policy='volume:volumes:show', listing=False),
-        POST(f'{_ID}/metadata', add_metadata, policy='volume:volumes:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        PUT(f'{_ID}/metadata', replace_metadata, policy='volume:volumes:update', body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        GET(f'{_ID}/metadata/{{key}}', show_metadata_item, policy='volume:volumes:show'),
-        PUT(f'{_ID}/metadata/{{key}}', set_metadata_item, policy='volume:volumes:update', body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
+        GET(f'{_ID}/metadata', show_metadata, policy='volume:volumes:show', listing=False, response=answers.METADATA),
+        POST(f'{_ID}/metadata', add_metadata, policy='volume:volumes:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        PUT(f'{_ID}/metadata', replace_metadata, policy='volume:volumes:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
+        GET(f'{_ID}/metadata/{{key}}', show_metadata_item, policy='volume:volumes:show', response=answers.ITEM),
+        PUT(f'{_ID}/metadata/{{key}}', set_metadata_item, policy='volume:volumes:update', response=answers.ITEM, body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
         DELETE(f'{_ID}/metadata/{{key}}', remove_metadata_item, policy='volume:volumes:update', ok=200),
     ],
 )  # fmt: skip

@@ -20,6 +20,8 @@ from common.metrics import Metrics
 from common.runtime import REGISTRY, LiveObjects
 from common.service.wsgi import HttpServer
 from common.tokens import Claims, Revocations, SigningKeys, TokenSigner, TokenVerifier, new_audit_id
+from tests.functional.api.neighbours import Neighbours
+from tests.functional.cloud import running
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 
@@ -104,3 +106,10 @@ def document_module(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module('documented_address_groups')
     sys.modules.pop('documented_address_groups', None)
+
+
+@pytest.fixture(scope='session')
+def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbours]:
+    """A whole simulated cloud with two projects, of which one has one of everything."""
+    with running(tmp_path_factory.mktemp('neighbours')) as cloud:
+        yield Neighbours(cloud)

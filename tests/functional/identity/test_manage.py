@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.config import Settings
+from common.context import Context
 from common.db import Database, migrate
 from identity.app import make_service
 from identity.authentication import authenticate
@@ -17,7 +18,7 @@ from tests.databases import database_url, servers  # noqa: F401
 def login(service, name, password, project):
     identity = {'methods': ['password'], 'password': {'user': {'name': name, 'domain': {'id': 'default'}, 'password': password}}}
     scope = {'project': {'name': project, 'domain': {'id': 'default'}}}
-    return authenticate(service, None, identity, scope).claims
+    return authenticate(service, Context.anonymous('req-test'), identity, scope).claims
 
 
 @pytest.fixture

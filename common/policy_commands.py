@@ -1,0 +1,124 @@
+"""`<service>-manage policy list|sample|diff|check`: what the rules of a service say, and to whom."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import pathlib
+import pkgutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from common.config import ServiceOptions, Settings
+from common.context import Context
+from common.errors import InvalidInput
+from common.policy import Policy, Rule, own_target
+
+
+def rules_of(service: str) -> list[Rule]:
+    """Every rule that a service declares: on its resources, their routes and actions, and as `RULES` of its API modules."""
+    rooms = importlib.import_module(f'{service}.api')
+    found: list[Rule] = []
+    for resource in rooms.RESOURCES:
+        found += [*resource.rules, *(rule for route in resource.routes for rule in route.rules)]
+    modules = [importlib.import_module(f'{service}.api.{entry.name}') for entry in pkgutil.iter_modules(rooms.__path__)]
+    for module in (rooms, *modules, *_policy_modules(service)):
+        for value in vars(module).values():
+            parts: Iterable[Any] = value if isinstance(value, list | tuple) else (value,)
+            found += [part for part in parts if isinstance(part, Rule)]
+    return list({rule.name: rule for rule in found}.values())
+
+
+def _policy_modules(service: str) -> list[Any]:
+    names = (f'{service}.policy', f'{service}.policies', f'{service}.rules')
+    return [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
+
+
+def overrides_of(service: str, settings: Settings) -> pathlib.Path:
+    """The file that the service reads its overrides from."""
+    etc = settings.get(ServiceOptions).etc_dir
+    root = pathlib.Path(etc) if etc else pathlib.Path(__file__).resolve().parent.parent / 'etc'
+    return root / service / 'policy.yaml'
+
+
+def manage(service: str, rest: list[str], settings: Settings) -> int:
+    """Run one of the verbs; its exit status: 0, 1 for `check` that denies and `diff` that finds a bad file, 2 for wrong usage."""
+    parser = argparse.ArgumentParser(prog=f'{service}-manage policy')
+    verbs = parser.add_subparsers(dest='verb', required=True)
+    for name, help in (('list', 'every rule with the check in force'), ('sample', 'the defaults, commented out'), ('diff', 'overrides')):
+        verbs.add_parser(name, help=help).add_argument('--file', type=pathlib.Path, help='overrides in place of those of the service')
+    check = verbs.add_parser('check', help='whether somebody may do something, and why')
+    check.add_argument('rule')
+    check.add_argument('--file', type=pathlib.Path, help='overrides in place of those of the service')
+    check.add_argument('--user', default='somebody', help='id of the user who asks')
+    check.add_argument('--project', help='id of the project that the token is for')
+    check.add_argument('--domain', help='id of the domain that the token is for')
+    check.add_argument('--system', action='store_true', help='the token is for the whole system')
+    check.add_argument('--role', action='append', default=[], help='a role of the token, implied ones too; may be given again')
+    check.add_argument('--target', action='append', default=[], metavar='NAME=VALUE', help='an attribute of the thing; may be given again')
+    given = parser.parse_args(rest)
+    file = given.file or overrides_of(service, settings)
+    rules = rules_of(service)
+    try:
+        policy = Policy(rules, file)
+    except ValueError as error:
+        print(f'{file}: {error}', file=sys.stderr)
+        return 1
+    if given.verb == 'list':
+        return _list(policy)
+    if given.verb == 'sample':
+        print(policy.sample())
+        return 0
+    return _diff(policy, file) if given.verb == 'diff' else _check(policy, given)
+
+
+def _list(policy: Policy) -> int:
+    for name, rule in sorted(policy.rules.items()):
+        text = policy.text_of(name)
+        changed = '' if text == rule.check else '    # overridden'
+        print(f'"{name}": "{text}"{changed}')
+    return 0
+
+
+def _diff(policy: Policy, file: pathlib.Path) -> int:
+    """What the file changes; overrides that say what the default says, and those of rules that nobody asks, are named too."""
+    said = policy.overridden()
+    status = 0
+    for name, text in sorted(said.items()):
+        rule = policy.rules.get(name)
+        if rule is None:
+            used = any(f'rule:{name}' in other for other in said.values())
+            print(f'+ "{name}": "{text}"' + ('' if used else '    # no such rule: nobody asks it'))
+            status = status if used else 1
+        elif rule.check == text:
+            print(f'= "{name}": "{text}"    # the default, may be left out')
+        else:
+            print(f'- "{name}": "{rule.check}"\n+ "{name}": "{text}"')
+    if not said:
+        print(f'{file}: no overrides')
+    return status
+
+
+def _check(policy: Policy, given: argparse.Namespace) -> int:
+    if policy.text_of(given.rule) is None:
+        raise InvalidInput(f'There is no rule {given.rule}; `policy list` names them all.')
+    roles = frozenset(role.lower() for role in given.role)
+    ctx = Context(
+        'policy-check', 'policy-check', user_id=given.user, project_id=given.project, domain_id=given.domain,
+        system_scope='all' if given.system else None, roles=roles,
+    )  # fmt: skip
+    target = own_target(ctx)
+    for pair in given.target:
+        name, equals, value = pair.partition('=')
+        if not equals:
+            raise InvalidInput(f'--target takes NAME=VALUE, not {pair}.')
+        target[name] = value
+        if name in ('project_id', 'tenant_id'):
+            target['project_id'] = target['tenant_id'] = value
+    allowed = policy.check(ctx, given.rule, target)
+    print('allowed' if allowed else 'denied')
+    for line in policy.explain(ctx, given.rule, target):
+        print(f'  {line}')
+    return 0 if allowed else 1

@@ -1,0 +1,128 @@
+"""Those who guess passwords are slowed down: so many failures a minute with one name, so many from one address.
+
+A name is what the client sent, known or not, so that the answer is the same whether the user exists. Whoever has lately
+logged in from an address is counted apart there: strangers who guess cannot lock a user out of where they work.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+from common import clock
+from common.errors import TooManyRequests, Unauthorized
+from identity.conf import BruteForceOptions
+
+T = TypeVar('T')
+_MINUTE = 60.0
+_TRUSTED_FOR = 86400.0
+# Methods whose secret can be guessed: method -> where its user stands in what was sent.
+_GUESSABLE = ('password', 'totp', 'application_credential', 'ec2', 'oauth1')
+
+
+class BruteForceGuard:
+    """Counts failures in memory that is bounded: the names longest unused are forgotten first."""
+
+    def __init__(self, options: BruteForceOptions) -> None:
+        self._options = options
+        self._failures: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._trusted: OrderedDict[Hashable, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def around(self, address: str | None, names: list[Hashable], attempt: Callable[[], T]) -> T:
+        """Make an attempt to log in, unless there were too many.
+
+        :param names: for whom, as `names_in` gives them; an empty list: nothing here could be guessed
+        :raises TooManyRequests: with `Retry-After`; the attempt is not made, a right secret is refused too
+        :raises Unauthorized: from the attempt, which is then counted
+        """
+        if not names:
+            return attempt()
+        keys = self._keys(address, names)
+        wait = max((self._wait(key, limit) for key, limit in keys if limit), default=0.0)
+        if wait > 0:
+            seconds = math.ceil(wait)
+            raise TooManyRequests(f'There were too many failed logins. Try again in {seconds} s.', headers={'Retry-After': str(seconds)})
+        try:
+            found = attempt()
+        except Unauthorized as error:
+            # An answer with headers asks for a further method: what was shown so far was right.
+            if not error.headers:
+                self._count(keys)
+            raise
+        self._succeeded(address, names, keys)
+        return found
+
+    def _keys(self, address: str | None, names: list[Hashable]) -> list[tuple[Hashable, int]]:
+        """What is counted, and the limit of each."""
+        now = clock.monotonic()
+        keys: list[tuple[Hashable, int]] = []
+        with self._lock:
+            for name in names:
+                at_home = self._trusted.get((name, address), 0.0) > now
+                keys.append((('user', name, address if at_home else None), self._options.failures_per_user))
+        if address:
+            keys.append((('address', address), self._options.failures_per_address))
+        return keys
+
+    def _wait(self, key: Hashable, limit: int) -> float:
+        """Seconds until another attempt may be made."""
+        with self._lock:
+            found = self._failures.get(key)
+        if found is None:
+            return 0.0
+        count, seen = found
+        left = count - (clock.monotonic() - seen) * limit / _MINUTE
+        return max(0.0, (left - (limit - 1)) * _MINUTE / limit)
+
+    def _count(self, keys: list[tuple[Hashable, int]]) -> None:
+        now = clock.monotonic()
+        with self._lock:
+            for key, limit in keys:
+                if not limit:
+                    continue
+                count, seen = self._failures.pop(key, (0.0, now))
+                self._failures[key] = (max(0.0, count - (now - seen) * limit / _MINUTE) + 1, now)
+            while len(self._failures) > self._options.remembered:
+                self._failures.popitem(last=False)
+
+    def _succeeded(self, address: str | None, names: list[Hashable], keys: list[tuple[Hashable, int]]) -> None:
+        """The name starts anew. The address does not: one good login would wipe out guesses at other names."""
+        until = clock.monotonic() + _TRUSTED_FOR
+        with self._lock:
+            for key, _ in keys[: len(names)]:
+                self._failures.pop(key, None)
+            for name in names if address else ():
+                self._trusted.pop((name, address), None)
+                self._trusted[name, address] = until
+            while len(self._trusted) > self._options.remembered:
+                self._trusted.popitem(last=False)
+
+
+def names_in(identity: dict[str, Any]) -> list[Hashable]:
+    """Whom the secrets of a request (`auth.identity`) are for, each name once. Empty where no secret could be guessed."""
+    names: dict[Hashable, None] = {}
+    for method in _GUESSABLE:
+        given = identity.get(method)
+        if isinstance(given, dict) and method in identity.get('methods', ()):
+            own = {key: given.get(key) for key in ('id', 'name', 'access', 'oauth_token') if isinstance(given.get(key), str)}
+            user = given.get('user')
+            names[_plain(user) if isinstance(user, dict) else (), tuple(sorted((k, _folded(v)) for k, v in own.items()))] = None
+    return list(names)
+
+
+def _plain(user: dict[str, Any]) -> Hashable:
+    """A user reference in one form, whatever the case: directories and some databases do not tell cases apart."""
+    if user.get('id'):
+        return 'id', _folded(user['id'])
+    domain = user.get('domain')
+    reference = domain if isinstance(domain, dict) else {}
+    return 'name', _folded(user.get('name')), _folded(reference.get('id') or reference.get('name'))
+
+
+def _folded(text: Any) -> str:
+    return ' '.join(unicodedata.normalize('NFKC', str(text or '')[:255]).casefold().split())

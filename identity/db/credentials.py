@@ -1,0 +1,32 @@
+"""Queries about credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from identity.db.delegation_models import Credential
+
+
+def list_credentials(session: Session, wanted: Mapping[str, Any]) -> list[Credential]:
+    """Credentials that fit the filters `user_id`, `project_id` and `type`, by id."""
+    query = select(Credential).order_by(Credential.id)
+    for name in ('user_id', 'project_id', 'type'):
+        if wanted.get(name) is not None:
+            query = query.where(getattr(Credential, name) == wanted[name])
+    return list(session.scalars(query))
+
+
+def remove_of_users(session: Session, user_ids: Sequence[str]) -> None:
+    """Delete what belongs to users that are deleted."""
+    if user_ids:
+        session.execute(delete(Credential).where(Credential.user_id.in_(user_ids)))
+
+
+def remove_of_projects(session: Session, project_ids: Sequence[str]) -> None:
+    """Delete what is for projects that are deleted."""
+    if project_ids:
+        session.execute(delete(Credential).where(Credential.project_id.in_(project_ids)))

@@ -1,0 +1,55 @@
+"""EC2 access keys of users: credentials of type `ec2`, made here and shown in the form that EC2 tools know."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from typing import Any
+
+from common.errors import NotFound
+from identity import credentials
+from identity.credentials import EC2, CredentialRecord
+from identity.service import IdentityService
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AccessKey:
+    """An access key, its secret, and the project that requests signed with it are for."""
+
+    access: str
+    secret: str
+    user_id: str
+    project_id: str
+    trust_id: str | None = None
+
+
+def _key_of(record: CredentialRecord) -> AccessKey:
+    content: dict[str, Any] = json.loads(record.blob)
+    return AccessKey(content['access'], content['secret'], record.user_id, record.project_id or '', content.get('trust_id'))
+
+
+def create(service: IdentityService, user_id: str, project_id: str) -> AccessKey:
+    """Make a key pair for a user's requests to a project. Raises NotFound."""
+    content = {'access': uuid.uuid4().hex, 'secret': uuid.uuid4().hex, 'trust_id': None}
+    values = {'user_id': user_id, 'project_id': project_id, 'type': EC2, 'blob': json.dumps(content)}
+    return _key_of(credentials.create(service, values))
+
+
+def list_all(service: IdentityService, user_id: str) -> list[AccessKey]:
+    """The key pairs of a user."""
+    return [_key_of(record) for record in credentials.list_all(service, {'user_id': user_id, 'type': EC2})]
+
+
+def get(service: IdentityService, user_id: str, access: str) -> AccessKey:
+    """One key pair of a user. Raises NotFound."""
+    key = _key_of(credentials.get(service, credentials.id_of_access_key(access)))
+    if key.user_id != user_id:
+        raise NotFound('credential', access)
+    return key
+
+
+def delete(service: IdentityService, user_id: str, access: str) -> None:
+    """Forget a key pair of a user. Raises NotFound."""
+    get(service, user_id, access)
+    credentials.delete(service, credentials.id_of_access_key(access))

@@ -1,0 +1,1 @@
+"""Metadata definitions as clients see them."""

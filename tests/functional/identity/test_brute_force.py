@@ -1,0 +1,133 @@
+"""Who guesses passwords is slowed down, and nobody else."""
+
+from __future__ import annotations
+
+import threading
+import types
+
+import pytest
+
+from common.errors import TooManyRequests, Unauthorized
+from identity.brute_force import BruteForceGuard, names_in
+from identity.conf import BruteForceOptions
+from tests.functional.identity.conftest import start
+
+
+@pytest.fixture(scope='module')
+def cloud(tmp_path_factory):
+    found = start(tmp_path_factory.mktemp('guarded'), brute_force={'failures_per_user': 4, 'failures_per_address': 30})
+    yield found
+    found.runtime.stop(1.0)
+
+
+_NOW = [1000.0]
+
+
+@pytest.fixture(autouse=True)
+def time(monkeypatch):
+    """A clock that only the tests move, and never back."""
+    monkeypatch.setattr('identity.brute_force.clock', types.SimpleNamespace(monotonic=lambda: _NOW[0]))
+    _NOW[0] += 100
+
+    def go(seconds):
+        _NOW[0] += seconds
+
+    return go
+
+
+def login(admin, name, password):
+    user = {'name': name, 'password': password, 'domain': {'id': 'default'}}
+    body = {'auth': {'identity': {'methods': ['password'], 'password': {'user': user}}}}
+    return admin.session.post(f'{admin.url}/v3/auth/tokens', json=body, authenticated=False, raise_exc=False)
+
+
+def make_user(admin, name):
+    return admin.ok('POST', '/v3/users', {'user': {'name': name, 'password': 'right'}}, 201)['user']['id']
+
+
+def test_guessing_is_slowed_and_others_are_not(admin, time):
+    make_user(admin, 'victim')
+    for _ in range(4):
+        assert login(admin, 'victim', 'wrong').status_code == 401
+    refused = login(admin, 'Victim ', 'right')
+    assert refused.status_code == 429 and 0 < int(refused.headers['Retry-After']) <= 60
+    assert login(admin, 'demo', 'demo-secret').status_code == 201
+    time(int(refused.headers['Retry-After']))
+    assert login(admin, 'victim', 'right').status_code == 201
+    time(61)
+
+
+def test_it_does_not_tell_whether_a_user_exists(admin, time):
+    make_user(admin, 'somebody')
+    answers = {name: [login(admin, name, 'wrong') for _ in range(6)] for name in ('somebody', 'nobody')}
+    shown = {name: [(one.status_code, one.headers.get('Retry-After'), one.json()) for one in found] for name, found in answers.items()}
+    assert shown['somebody'] == shown['nobody']
+    assert [status for status, _, _ in shown['nobody']] == [401] * 4 + [429] * 2
+    time(61)
+
+
+def test_changing_a_password_is_no_way_around_it(admin, time):
+    user_id = make_user(admin, 'changer')
+    wrong = {'user': {'original_password': 'wrong', 'password': 'new'}}
+    found = [admin('POST', f'/v3/users/{user_id}/password', wrong, token='').status_code for _ in range(5)]
+    assert found == [401] * 4 + [429]
+    time(61)
+
+
+def test_many_names_from_one_address_are_slowed_too(admin, time):
+    found = [login(admin, f'name{i}', 'wrong').status_code for i in range(32)]
+    assert found == [401] * 30 + [429] * 2
+    time(61)
+    assert login(admin, 'demo', 'demo-secret').status_code == 201
+
+
+def test_strangers_cannot_lock_a_user_out_of_home(time):
+    guard, ann = BruteForceGuard(BruteForceOptions(failures_per_user=3)), names_of('ann')
+    guard.around('192.0.2.1', ann, lambda: None)
+    for _ in range(3):
+        fail(guard, '198.51.100.9', ann)
+    with pytest.raises(TooManyRequests):
+        guard.around('203.0.113.5', ann, lambda: None)
+    guard.around('192.0.2.1', ann, lambda: None)
+
+
+def test_what_is_remembered_is_bounded(time):
+    guard = BruteForceGuard(BruteForceOptions(remembered=100))
+    for i in range(500):
+        fail(guard, f'192.0.2.{i}', names_of(f'u{i}'))
+        guard.around(f'192.0.2.{i}', names_of(f'v{i}'), lambda: None)
+    assert len(guard._failures) <= 100 and len(guard._trusted) <= 100
+
+
+def test_failures_are_counted_from_many_threads(time):
+    guard, ann = BruteForceGuard(BruteForceOptions(failures_per_user=50)), names_of('ann')
+    threads = [threading.Thread(target=lambda: [fail(guard, None, ann) for _ in range(5)]) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with pytest.raises(TooManyRequests):
+        guard.around(None, ann, lambda: None)
+
+
+def test_limits_can_be_switched_off(time):
+    guard = BruteForceGuard(BruteForceOptions(failures_per_user=0, failures_per_address=0))
+    for _ in range(200):
+        fail(guard, '192.0.2.1', names_of('ann'))
+    guard.around('192.0.2.1', names_of('ann'), lambda: None)
+
+
+def test_a_token_is_no_secret_to_guess():
+    assert names_in({'methods': ['token'], 'token': {'id': 'x'}}) == []
+
+
+def names_of(name):
+    return names_in({'methods': ['password'], 'password': {'user': {'name': name, 'domain': {'id': 'default'}}}})
+
+
+def fail(guard, address, names):
+    def attempt():
+        raise Unauthorized()
+
+    with pytest.raises(Unauthorized):
+        guard.around(address, names, attempt)

@@ -1,0 +1,185 @@
+"""What another service asks identity while its users' tokens are checked: counted at identity's own port."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+
+import pytest
+
+from common.config import Settings
+from common.errors import Unauthorized
+from common.runtime import Runtime
+from common.tokens import AskIdentity
+from tests.functional.identity.conftest import Client, free_port, start
+
+
+@pytest.fixture(scope='module')
+def cloud(tmp_path_factory):
+    found = start(tmp_path_factory.mktemp('signed'))
+    yield found
+    found.runtime.stop(1.0)
+
+
+@pytest.fixture(scope='module')
+def opaque(tmp_path_factory):
+    found = start(tmp_path_factory.mktemp('opaque'), token={'provider': 'opaque'})
+    yield found
+    found.runtime.stop(1.0)
+
+
+def image_service(cloud, path):
+    """The image API in a runtime of its own, that reaches identity over HTTP alone."""
+    admin = cloud.client()
+    user = admin.ok('POST', '/v3/users', {'user': {'name': 'image', 'password': 's' * 40}}, 201)['user']['id']
+    project = admin.ok('GET', '/v3/projects?name=service')['projects'][0]['id']
+    role = admin.ok('GET', '/v3/roles?name=service')['roles'][0]['id']
+    admin.ok('PUT', f'/v3/projects/{project}/users/{user}/roles/{role}', status=204)
+    url = f'http://127.0.0.1:{free_port()}'
+    overrides = {
+        'service': {'state_dir': str(path), 'host': 'images'},
+        'auth': {'password': 's' * 40},
+        'endpoints': {'identity': cloud.url, 'image': url},
+        'messaging': {'url': f'pileus-memory://{path.name}'},
+    }
+    runtime = Runtime(Settings.load(overrides=overrides))
+    runtime.build(['image'])
+    runtime.prepare()
+    runtime.start([('image', 'api')])
+    return runtime, url
+
+
+@pytest.fixture(scope='module')
+def images(cloud, tmp_path_factory):
+    runtime, url = image_service(cloud, tmp_path_factory.mktemp('images'))
+    yield url
+    runtime.stop(1.0)
+
+
+@pytest.fixture(scope='module')
+def images_of_opaque(opaque, tmp_path_factory):
+    runtime, url = image_service(opaque, tmp_path_factory.mktemp('images2'))
+    yield url
+    runtime.stop(1.0)
+
+
+def asked(cloud):
+    """How many requests have reached identity, by route; without the poll for revocations, which no user's request causes."""
+    with urllib.request.urlopen(f'{cloud.url}/metrics', timeout=10) as answer:
+        text = answer.read().decode()
+    found = {}
+    for line in text.splitlines():
+        if line.startswith('pileus_http_request_seconds_count'):
+            route = re.search(r'route="([^"]*)"', line)[1]
+            if route not in ('/metrics', '/v3/pileus/revocations'):
+                found[route] = found.get(route, 0) + float(line.rsplit(' ', 1)[1])
+    return found
+
+
+def tokens_of(cloud, count):
+    return [cloud.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default').token for _ in range(count)]
+
+
+def status(url, token):
+    return Client(Session, url)('GET', '/v2/images', token=token).status_code
+
+
+class Session:
+    """Plain requests."""
+
+    @staticmethod
+    def request(url, method, headers, **rest):
+        import requests
+
+        return requests.request(method, url, headers=headers, timeout=10)
+
+
+def test_checking_signed_tokens_costs_no_request(cloud, images):
+    first, *rest = tokens_of(cloud, 5)
+    assert status(images, first) == 200  # fetches the keys
+    before = asked(cloud)
+    for token in rest:
+        for _ in range(10):
+            assert status(images, token) == 200
+    assert asked(cloud) == before
+
+
+def test_keys_are_rotated_while_tokens_are_in_use(cloud, images, monkeypatch):
+    """No token is refused in another service, of the old key or of the new, through two rotations."""
+    old = tokens_of(cloud, 1)[0]
+    assert status(images, old) == 200
+    seen = {old[:9]}
+    for _ in range(2):
+        cloud.service.keys.rotate(3600)
+        new = tokens_of(cloud, 1)[0]
+        seen.add(new[:9])
+        assert [status(images, token) for token in (old, new)] == [200, 200]
+        # The next rotation is as if it came later than the few seconds in which keys are not fetched again.
+        monkeypatch.setattr('common.tokens.keys._REFETCH', 0.0)
+    assert len(seen) == 3
+
+
+def test_an_opaque_token_is_asked_about_once(opaque, images_of_opaque):
+    token, other = tokens_of(opaque, 2)
+    assert token.startswith('po1.') and len(token) < 512
+    assert status(images_of_opaque, token) == 200
+    before = asked(opaque)
+    for _ in range(10):
+        assert status(images_of_opaque, token) == 200
+    assert asked(opaque) == before
+    assert status(images_of_opaque, other) == 200
+    claims = '/v3/pileus/token-claims'
+    assert asked(opaque) == before | {claims: before[claims] + 1}
+
+
+def test_a_forged_opaque_token_is_refused_and_not_asked_about_again(opaque, images_of_opaque):
+    token = tokens_of(opaque, 1)[0]
+    forged = token[:40] + ('A' if token[40] != 'A' else 'B') + token[41:]
+    assert status(images_of_opaque, forged) == 401
+    before = asked(opaque)
+    assert [status(images_of_opaque, text) for text in (forged, forged)] == [401, 401]
+    assert asked(opaque) == before
+
+
+def test_opaque_tokens_are_as_good_as_signed_ones_at_identity(opaque):
+    client = opaque.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default')
+    shown = client.ok('GET', '/v3/auth/tokens', X_Subject_Token=client.token)['token']
+    assert shown['project']['name'] == 'demo' and {role['name'] for role in shown['roles']} == {'member', 'reader'}
+    opaque.service.keys.rotate(3600)
+    assert client('GET', '/v3/auth/projects').status_code == 200
+    assert client('GET', '/v3/pileus/token-claims', X_Subject_Token=client.token).status_code == 403
+    admin = opaque.client()
+    admin.ok('DELETE', '/v3/auth/tokens', X_Subject_Token=client.token, status=204)
+    assert admin('GET', '/v3/auth/projects', token=client.token).status_code == 401
+    assert admin('GET', '/v3/pileus/token-claims', X_Subject_Token=client.token).status_code == 404
+
+
+def test_a_revoked_opaque_token_ends_elsewhere_too(opaque, images_of_opaque):
+    token = tokens_of(opaque, 1)[0]
+    assert status(images_of_opaque, token) == 200
+    opaque.client().ok('DELETE', '/v3/auth/tokens', X_Subject_Token=token, status=204)
+    import threading
+
+    from common.clock import monotonic
+
+    end = monotonic() + 20
+    while status(images_of_opaque, token) == 200:
+        assert monotonic() < end, 'the revocation did not arrive'
+        threading.Event().wait(0.1)
+    assert status(images_of_opaque, token) == 401
+
+
+def test_what_identity_refused_is_kept_within_bounds():
+    from common.errors import NotFound
+
+    calls = []
+
+    def fetch(token):
+        calls.append(token)
+        raise NotFound('token')
+
+    ask = AskIdentity(fetch)
+    for i in range(3000):
+        with pytest.raises(Unauthorized):
+            ask(f'po1.{i}')
+    assert len(ask._refused) <= 2048 and len(calls) == 3000
