@@ -16,7 +16,7 @@ from identity.db import assignments as assignment_rows
 from identity.db import projects as project_rows
 from identity.methods import Proof
 from identity.methods.registry import METHODS
-from identity.records import DomainRef, ProjectRef, RoleRef
+from identity.records import DomainRef, ProjectRef, RoleRef, UserRecord
 from identity.service import IdentityService
 
 
@@ -58,6 +58,7 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
     if parent is not None:
         methods = list(dict.fromkeys([*parent.methods, *methods]))
         expires_at = min(expires_at, parent.expires_at)
+    _check_factors(proof.user, methods)
     claims = Claims(
         user_id=proof.user.id,
         user_domain_id=proof.domain.id,
@@ -75,6 +76,19 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
         **proof.claims,
     )
     return Authenticated(claims, proof, found)
+
+
+def _check_factors(user: UserRecord, methods: Sequence[str]) -> None:
+    """Raises Unauthorized where the user has rules on which methods belong together, and those used fit none of them.
+
+    As Keystone: rules hold unless they are switched off, and a rule that is no list of texts does not count.
+    """
+    if user.options.get('multi_factor_auth_enabled') is False:
+        return
+    given = user.options.get('multi_factor_auth_rules') or []
+    rules = [rule for rule in given if isinstance(rule, list) and rule and all(isinstance(name, str) for name in rule)]
+    if rules and not any(set(rule) <= set(methods) for rule in rules):
+        raise Unauthorized(admin_detail=f'user {user.id} has to use more methods together')
 
 
 def _prove(service: IdentityService, ctx: Context, methods: list[str], identity: dict[str, Any]) -> Proof:

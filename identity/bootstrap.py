@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 from collections.abc import Sequence
 
@@ -144,6 +145,13 @@ class _Maker:
         self.users[name] = found.id
         return found.id
 
+    def hash_ahead(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Hash the passwords of those of these (name, password) who are not there yet, at the same time: each takes a while."""
+        new = {password for name, password in wanted if user_rows.find_user(self.session, self.domain_id, name) is None}
+        if len(new) > 1:
+            with concurrent.futures.ThreadPoolExecutor(len(new)) as workers:
+                self._hashes.update(zip(new, workers.map(self.service.hasher.hash, new), strict=True))
+
     def _hash(self, password: str, secret: bool) -> str:
         if password not in self._hashes:
             cheap = secret and len(password) >= _LONG_SECRET
@@ -191,6 +199,7 @@ def bootstrap(service: IdentityService, plan: BootstrapPlan) -> Bootstrapped:
         make.domain()
         make.make_roles()
         make.catalog()
+        make.hash_ahead([(plan.admin_user, plan.admin_password), *((planned.name, planned.password) for planned in plan.users)])
         admin = make.user(plan.admin_user, plan.admin_password)
         make.give('admin', admin, 'project', make.project(plan.admin_project))
         make.give('admin', admin, 'domain', make.domain_id)

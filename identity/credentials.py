@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from common.db import duplicate_as, one_or_404
 from common.db.session import Session
-from common.errors import Conflict, InvalidInput
+from common.errors import Conflict, InvalidInput, NotFound
 from common.ids import new_hex_id
 from identity import projects, users
 from identity.db import credentials as rows
@@ -37,10 +37,12 @@ def _opened(service: IdentityService, row: Credential) -> CredentialRecord:
     return CredentialRecord(row.id, row.user_id, row.project_id, row.type, service.seal.open(row.sealed), dict(row.extra))
 
 
-def list_all(service: IdentityService, wanted: Mapping[str, Any]) -> list[CredentialRecord]:
-    """Credentials that fit the filters `user_id`, `project_id`, `type`."""
+def list_all(
+    service: IdentityService, wanted: Mapping[str, Any], *, may_see: Callable[[str], bool] = lambda user_id: True
+) -> list[CredentialRecord]:
+    """Credentials that fit the filters `user_id`, `project_id`, `type`, of users that the caller may see; only these are opened."""
     with service.read() as session:
-        return [_opened(service, row) for row in rows.list_credentials(session, wanted)]
+        return [_opened(service, row) for row in rows.list_credentials(session, wanted) if may_see(row.user_id)]
 
 
 def get(service: IdentityService, credential_id: str) -> CredentialRecord:
@@ -49,17 +51,26 @@ def get(service: IdentityService, credential_id: str) -> CredentialRecord:
         return _opened(service, one_or_404(session, Credential, credential_id, 'credential'))
 
 
-def id_of_access_key(access: str) -> str:
-    """The id of the credential that holds this EC2 access key: an access key names one credential, so its digest is the id."""
+def of_access_key(service: IdentityService, access: str) -> CredentialRecord:
+    """The credential that holds this EC2 access key. Raises NotFound."""
+    with service.read() as session:
+        row = rows.by_access_digest(session, _digest(access))
+        if row is None:
+            raise NotFound('credential', access)
+        return _opened(service, row)
+
+
+def _digest(access: str) -> str:
     return hashlib.sha256(access.encode()).hexdigest()
 
 
 @retried
 def create(service: IdentityService, values: Mapping[str, Any]) -> CredentialRecord:
     """Keep a secret. Raises NotFound for user and project, InvalidInput for the blob, Conflict when the access key is known."""
-    identifier = _id_for(values)
+    digest = _access_digest_of(values)
     row = Credential(
-        id=identifier,
+        id=digest or new_hex_id(),  # as clients know it; the id stays when the access key changes later
+        access_digest=digest,
         user_id=values['user_id'],
         project_id=values.get('project_id'),
         type=values['type'],
@@ -68,7 +79,7 @@ def create(service: IdentityService, values: Mapping[str, Any]) -> CredentialRec
     )
     with service.write() as session:
         _check_owner(service, session, row)
-        with duplicate_as(session, Conflict(f'There is a credential {identifier} already.')):
+        with duplicate_as(session, Conflict('There is a credential with this access key already.')):
             session.add(row)
             session.flush()
     return _opened(service, row)
@@ -80,12 +91,12 @@ def _check_owner(service: IdentityService, session: Session, row: Credential) ->
         projects.find(session, row.project_id)
 
 
-def _id_for(values: Mapping[str, Any]) -> str:
+def _access_digest_of(values: Mapping[str, Any]) -> str | None:
     if values['type'] != EC2:
-        return new_hex_id()
+        return None
     if not values.get('project_id'):
         raise InvalidInput('A credential of type ec2 needs a project_id.', field='project_id')
-    return id_of_access_key(_access_key(values['blob']))
+    return _digest(_access_key(values['blob']))
 
 
 def _access_key(blob: str) -> str:
@@ -107,9 +118,10 @@ def update(service: IdentityService, credential_id: str, values: Mapping[str, An
             if name in values and values[name] != getattr(row, name):
                 raise InvalidInput(f'{name} of a credential cannot change. Delete it and make a new one.', field=name)
         if 'blob' in values:
-            if row.type == EC2:
-                _access_key(values['blob'])
             row.sealed = service.seal.seal(values['blob'])
+            if row.type == EC2:
+                with duplicate_as(session, Conflict('There is a credential with this access key already.')):
+                    row.access_digest = _digest(_access_key(values['blob']))
         row.extra = {k: v for k, v in {**row.extra, **values.get('extra', {})}.items() if v is not None}
     return _opened(service, row)
 

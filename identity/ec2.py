@@ -43,13 +43,16 @@ def list_all(service: IdentityService, user_id: str) -> list[AccessKey]:
 
 def get(service: IdentityService, user_id: str, access: str) -> AccessKey:
     """One key pair of a user. Raises NotFound."""
-    key = _key_of(credentials.get(service, credentials.id_of_access_key(access)))
-    if key.user_id != user_id:
+    return _key_of(_find(service, user_id, access))
+
+
+def _find(service: IdentityService, user_id: str, access: str) -> CredentialRecord:
+    record = credentials.of_access_key(service, access)
+    if record.user_id != user_id:
         raise NotFound('credential', access)
-    return key
+    return record
 
 
 def delete(service: IdentityService, user_id: str, access: str) -> None:
     """Forget a key pair of a user. Raises NotFound."""
-    get(service, user_id, access)
-    credentials.delete(service, credentials.id_of_access_key(access))
+    credentials.delete(service, _find(service, user_id, access).id)

@@ -8,10 +8,12 @@ its host.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from oslo_utils.imageutils import format_inspector
+from typing import TYPE_CHECKING
 
 from common.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from oslo_utils.imageutils import format_inspector
 
 # What each declared format may look like. A raw disk with a partition table is seen as `gpt`, an encrypted one as `luks`.
 _ACCEPTED: dict[str, frozenset[str]] = {
@@ -49,6 +51,8 @@ class Inspection:
         if not self._inspect:
             yield from chunks
             return
+        from oslo_utils.imageutils import format_inspector  # a quarter of a second, which a start need not wait for
+
         expected = self._declared if self._declared in _WITH_VIRTUAL_SIZE else None
         self._wrapper = format_inspector.InspectWrapper(chunks, expected_format=expected)
         try:
@@ -75,6 +79,8 @@ class Inspection:
                 self.virtual_size = int(found.virtual_size)
 
     def _check_safety(self, name: str, found: format_inspector.FileInspector) -> None:
+        from oslo_utils.imageutils import format_inspector
+
         try:
             found.safety_check()
         except format_inspector.SafetyCheckFailed as error:

@@ -45,9 +45,12 @@ def _load(call: Call, rule: Rule) -> CredentialRecord:
 
 def list_credentials(call: Call) -> Reply:
     """Credentials that fit the filters; those of others only for who may see them."""
-    found = credentials.list_all(call.service, call.filters)
-    seen = [record for record in found if call.allowed(SHOW.name, access.target(call, user_id=record.user_id))]
-    return paged(call, seen, lambda record: credential_view(call, record))
+
+    def may_see(user_id: str) -> bool:
+        return call.allowed(SHOW.name, access.target(call, user_id=user_id))
+
+    found = credentials.list_all(call.service, call.filters, may_see=may_see)
+    return paged(call, found, lambda record: credential_view(call, record))
 
 
 def create_credential(call: Call) -> dict[str, Any]:

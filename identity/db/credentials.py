@@ -20,6 +20,11 @@ def list_credentials(session: Session, wanted: Mapping[str, Any]) -> list[Creden
     return list(session.scalars(query))
 
 
+def by_access_digest(session: Session, digest: str) -> Credential | None:
+    """The credential of type `ec2` whose access key has this digest, or None."""
+    return session.scalar(select(Credential).where(Credential.access_digest == digest))
+
+
 def remove_of_users(session: Session, user_ids: Sequence[str]) -> None:
     """Delete what belongs to users that are deleted."""
     if user_ids:

@@ -11,7 +11,7 @@ from identity.db.models import Base
 
 
 class Credential(Base):
-    """A secret of a user, sealed (see `identity.sealing`). Those of type `ec2` have the digest of their access key as id.
+    """A secret of a user, sealed (see `identity.sealing`). Those of type `ec2` are found by the digest of their access key.
 
     Users may be kept in a backend of their own, so there is no foreign key to them.
     """
@@ -22,5 +22,6 @@ class Credential(Base):
     user_id: Mapped[Str64] = mapped_column(index=True)
     project_id: Mapped[Str64 | None] = mapped_column(index=True)
     type: Mapped[Str255]
+    access_digest: Mapped[Str64 | None] = mapped_column(unique=True)
     sealed: Mapped[LongText]
     extra: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

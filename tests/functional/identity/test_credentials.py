@@ -45,10 +45,15 @@ def test_only_the_blob_changes(admin, person):
     wanted = {'user_id': user, 'project_id': project, 'type': 'ec2', 'blob': blob}
     made = admin.ok('POST', '/v3/credentials', {'credential': wanted}, 201)['credential']
     path = f'/v3/credentials/{made["id"]}'
-    other = json.dumps({'access': 'a', 'secret': 't'})
-    assert admin.ok('PATCH', path, {'credential': {'blob': other}})['credential']['blob'] == other
+    keys = f'/v3/users/{user}/credentials/OS-EC2'
+    old, new = json.loads(blob)['access'], new_hex_id()
+    other = json.dumps({'access': new, 'secret': 't'})
+    changed = admin.ok('PATCH', path, {'credential': {'blob': other}})['credential']
+    assert (changed['id'], changed['blob']) == (made['id'], other)
+    assert admin.ok('GET', f'{keys}/{new}')['credential']['secret'] == 't'
+    assert admin('GET', f'{keys}/{old}').status_code == 404
     assert admin('PATCH', path, {'credential': {'type': 'cert'}}).status_code == 400
-    assert admin('POST', '/v3/credentials', {'credential': wanted}).status_code == 409
+    assert admin('POST', '/v3/credentials', {'credential': {**wanted, 'blob': other}}).status_code == 409
     assert admin('POST', '/v3/credentials', {'credential': {**wanted, 'blob': 'x'}}).status_code == 400
     assert admin('POST', '/v3/credentials', {'credential': {**wanted, 'project_id': None}}).status_code == 400
     assert admin('POST', '/v3/credentials', {'credential': {**wanted, 'user_id': 'nobody', 'type': 'cert'}}).status_code == 404
@@ -73,3 +78,18 @@ def test_they_go_with_the_user(admin, person):
     client.ok('POST', f'/v3/users/{user}/credentials/OS-EC2', {'tenant_id': project}, 201)
     admin.ok('DELETE', f'/v3/users/{user}', status=204)
     assert admin.ok('GET', f'/v3/credentials?user_id={user}')['credentials'] == []
+
+
+def test_rules_on_several_methods_are_kept(cloud, admin, person):
+    client, user, project = person
+    rules = {'multi_factor_auth_enabled': True, 'multi_factor_auth_rules': [['password', 'totp']]}
+    admin.ok('PATCH', f'/v3/users/{user}', {'user': {'options': rules}})
+    identity = {'methods': ['password'], 'password': {'user': {'id': user, 'password': 'secret'}}}
+    body = {'auth': {'identity': identity, 'scope': {'project': {'id': project}}}}
+    assert admin('POST', '/v3/auth/tokens', body).status_code == 401
+    admin.ok('PATCH', f'/v3/users/{user}', {'user': {'options': {'multi_factor_auth_enabled': False}}})
+    assert admin('POST', '/v3/auth/tokens', body).status_code == 201
+    admin.ok(
+        'PATCH', f'/v3/users/{user}', {'user': {'options': {**rules, 'multi_factor_auth_rules': [['password', 'totp'], ['password']]}}}
+    )
+    assert admin('POST', '/v3/auth/tokens', body).status_code == 201
