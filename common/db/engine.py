@@ -13,6 +13,7 @@ import os
 import pathlib
 import random
 import shutil
+import sqlite3
 import tempfile
 import threading
 import weakref
@@ -252,7 +253,7 @@ def _sqlite_engine(url: URL, begin: str, size: int) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
-            cursor.execute(f'PRAGMA {pragma}')
+            _set_pragma(cursor, pragma)
         cursor.close()
 
     @event.listens_for(engine, 'begin')
@@ -260,6 +261,19 @@ def _sqlite_engine(url: URL, begin: str, size: int) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _set_pragma(cursor: Any, pragma: str) -> None:
+    """Set it, for up to LOCK_WAIT seconds: SQLite does not wait by itself while another process changes the journal mode of a new file."""
+    end = clock.monotonic() + LOCK_WAIT
+    while True:
+        try:
+            cursor.execute(f'PRAGMA {pragma}')
+            return
+        except sqlite3.OperationalError as error:
+            if 'locked' not in str(error) or clock.monotonic() > end:
+                raise
+            clock.sleep(0.01)
 
 
 def _server_engine(url: URL, pool_size: int, overflow: int, isolation: str) -> Engine:
