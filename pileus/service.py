@@ -11,6 +11,7 @@ pileus-service image:api image:conductor those parts, a process each
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pathlib
 import sys
@@ -147,6 +148,27 @@ def _prepare(runtime: Runtime) -> None:
         cloud.bootstrap(runtime)
 
 
+def _await_former(book: pathlib.Path, seconds: float) -> None:
+    """Wait until the processes of a supervisor that was killed have ended: they end with it, after what they have in hand."""
+    from common.clock import monotonic, sleep
+
+    try:
+        former = json.loads(book.read_text())
+    except (OSError, ValueError):
+        return
+    end = monotonic() + seconds
+    while any(_is_ours(int(pid), name) for name, pid in former.items()) and monotonic() < end:
+        sleep(0.05)
+
+
+def _is_ours(pid: int, name: str) -> bool:
+    """Whether the process is alive and still the one that was given this name, not a later one with its number."""
+    try:
+        return pid != os.getpid() and pathlib.Path(f'/proc/{pid}/comm').read_text().strip() == f'pl-{name}'[:15]
+    except OSError:
+        return False
+
+
 def _run_supervised(
     settings: Settings, options: ServiceOptions, given: argparse.Namespace, targets: list[tuple[str, tuple[str, ...]]], processes: int
 ) -> int:
@@ -155,6 +177,8 @@ def _run_supervised(
     from common.service import process
 
     _logs(options, given, 'supervisor')()
+    book = pathlib.Path(options.state_dir) / 'run' / 'processes.json'
+    _await_former(book, options.drain + 10.0)
     Runtime.check(settings)
     Runtime.preload()
     services = list(dict.fromkeys(service for service, _ in targets))
@@ -171,7 +195,6 @@ def _run_supervised(
         for number in range(processes if parts == ('api',) else 1):
             name = f'{service}-{parts[0]}' + (f'-{number}' if number else '')
             children.append(process.Child(name, _life(runtimes[service], given, service, parts, sockets)))
-    book = pathlib.Path(options.state_dir) / 'run' / 'processes.json'
     book.parent.mkdir(parents=True, exist_ok=True)
     return process.Supervisor(children, book, options.drain + 10.0).run(lambda: process.tell_ready(given.ready_fd))
 

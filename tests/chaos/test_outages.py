@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 
@@ -15,27 +11,16 @@ import pytest
 from pileus import daemons as host_daemons
 from pileus.daemons import Daemons
 from tests.bench.client import Client
+from tests.chaos.cloud import client_of, distributed, needs_servers
 
 OUTAGE = 20.0
 _DATABASES = ['identity', 'scheduler', 'image', 'volume', 'network', 'compute']
-needs_servers = pytest.mark.skipif(
-    shutil.which('rabbitmq-server') is None or shutil.which('mariadbd') is None, reason='RabbitMQ or MariaDB is not installed'
-)
-
-
-def _stack(*words: str) -> None:
-    subprocess.run([sys.executable, '-m', 'pileus.stack', *words], check=True, timeout=180, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope='module')
 def state() -> Iterator[pathlib.Path]:
-    """A distributed, simulated cloud."""
-    directory = pathlib.Path(tempfile.mkdtemp(prefix='pileus-outage-'))
-    try:
-        _stack('up', '--state', str(directory), '--simulated', '--hosts', '5', '--deployment', 'distributed')
+    with distributed() as directory:
         yield directory
-    finally:
-        _stack('down', '--state', str(directory), '--purge')
 
 
 def _daemons(state: pathlib.Path) -> dict[str, host_daemons.Daemon]:
@@ -49,9 +34,7 @@ def _daemons(state: pathlib.Path) -> dict[str, host_daemons.Daemon]:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize('victims', [('rabbitmq',), ('mariadb',), ('rabbitmq', 'mariadb')], ids='+'.join)
 def test_ten_boots_survive_an_outage(state: pathlib.Path, victims: tuple[str, ...]) -> None:
-    password = (state / 'run' / 'admin-password').read_text().strip()
-    client = Client('http://127.0.0.1:5000/v3', 'admin', password, 'admin')
-    client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': -1, 'cores': -1, 'ram': -1}})
+    client = client_of(state)
     image = client.ask('GET', 'image', '/v2/images?name=cirros-pileus')['images'][0]['id']
     network = client.ask('GET', 'network', '/v2.0/networks?name=private')['networks'][0]['id']
     book, known = Daemons(state), _daemons(state)
