@@ -144,7 +144,8 @@ class Up:
         """What differs from the defaults."""
         values: dict[str, dict[str, Any]] = {'service': {'state_dir': self.state}}
         if self.given.simulated:
-            values['compute'] = {'driver': 'simulated', 'simulated_hosts': self.given.hosts}
+            # Guests outlive a killed worker, as those of a hypervisor do.
+            values['compute'] = {'driver': 'simulated', 'simulated_hosts': self.given.hosts, 'simulated_state': self.state / 'simulated'}
             values['volume'] = {'pool': 'simulated', 'target': 'simulated'}
             values['network'] = {'driver': 'simulated'}
         else:
