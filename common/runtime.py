@@ -227,7 +227,7 @@ class Runtime:
 
         for parts in self.parts.values():
             if parts.db is not None and parts.migrations:
-                migrate.sync(parts.db, parts.migrations)
+                migrate.make(parts.db, parts.migrations)
             if parts.prepare is not None:
                 parts.prepare()
 
@@ -277,6 +277,7 @@ class Runtime:
         # What is there now stays for ever: leaving it out of the collector's rounds halves the cost of long lists.
         gc.collect()
         gc.freeze()
+        gc.enable()
 
     def listen(self, name: str) -> dict[str, socket.socket]:
         """The listening sockets of a service's API, opened now and handed to several processes later. Raises Unavailable."""

@@ -83,11 +83,34 @@ class Bootstrapped:
     changed: bool
 
 
+class HashesAhead:
+    """The passwords of a plan's users, hashed while something else is done: each takes a while, and other processors have time.
+
+    Use it as a context; at its end nothing runs on.
+    """
+
+    def __init__(self, hasher: PasswordHasher, plan: BootstrapPlan) -> None:
+        wanted = {plan.admin_password, *(planned.password for planned in plan.users)}
+        self._workers = concurrent.futures.ThreadPoolExecutor(len(wanted), thread_name_prefix='hash')
+        self._found = {password: self._workers.submit(hasher.hash, password) for password in wanted}
+
+    def take(self, password: str) -> str | None:
+        """The hash, or None for a password that is not of the plan."""
+        found = self._found.get(password)
+        return found.result() if found else None
+
+    def __enter__(self) -> HashesAhead:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._workers.shutdown()
+
+
 class _Maker:
     """Makes what is missing, in one transaction, and remembers whether anything was."""
 
-    def __init__(self, service: IdentityService, session: Session, plan: BootstrapPlan) -> None:
-        self.service, self.session, self.plan = service, session, plan
+    def __init__(self, service: IdentityService, session: Session, plan: BootstrapPlan, ahead: HashesAhead | None) -> None:
+        self.service, self.session, self.plan, self._ahead = service, session, plan, ahead
         self.domain_id = service.options.default_domain_id
         self.changed = False
         self.roles: dict[str, str] = {}
@@ -145,18 +168,12 @@ class _Maker:
         self.users[name] = found.id
         return found.id
 
-    def hash_ahead(self, wanted: Sequence[tuple[str, str]]) -> None:
-        """Hash the passwords of those of these (name, password) who are not there yet, at the same time: each takes a while."""
-        new = {password for name, password in wanted if user_rows.find_user(self.session, self.domain_id, name) is None}
-        if len(new) > 1:
-            with concurrent.futures.ThreadPoolExecutor(len(new)) as workers:
-                self._hashes.update(zip(new, workers.map(self.service.hasher.hash, new), strict=True))
-
     def _hash(self, password: str, secret: bool) -> str:
         if password not in self._hashes:
             cheap = secret and len(password) >= _LONG_SECRET
             hasher = PasswordHasher(_CHEAP_ROUNDS) if cheap else self.service.hasher
-            self._hashes[password] = hasher.hash(password)
+            ahead = None if cheap or self._ahead is None else self._ahead.take(password)
+            self._hashes[password] = ahead or hasher.hash(password)
         return self._hashes[password]
 
     def give(self, role: str, user_id: str, target_kind: str, target_id: str) -> None:
@@ -191,15 +208,14 @@ class _Maker:
             self.changed = True
 
 
-def bootstrap(service: IdentityService, plan: BootstrapPlan) -> Bootstrapped:
+def bootstrap(service: IdentityService, plan: BootstrapPlan, ahead: HashesAhead | None = None) -> Bootstrapped:
     """Make what the plan asks for, signing keys included. Done again, it changes nothing but endpoints that moved."""
     keys_made = service.keys.create()
     with service.write() as session:
-        make = _Maker(service, session, plan)
+        make = _Maker(service, session, plan, ahead)
         make.domain()
         make.make_roles()
         make.catalog()
-        make.hash_ahead([(plan.admin_user, plan.admin_password), *((planned.name, planned.password) for planned in plan.users)])
         admin = make.user(plan.admin_user, plan.admin_password)
         make.give('admin', admin, 'project', make.project(plan.admin_project))
         make.give('admin', admin, 'domain', make.domain_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -42,19 +43,29 @@ def plan(settings: Settings, state: pathlib.Path) -> BootstrapPlan:
     )
 
 
-def bootstrap(runtime: Runtime) -> None:
-    """Make the first users, roles and the catalog; what is there stays."""
+def prepare(runtime: Runtime) -> None:
+    """Bring databases up to date, then make the first users, roles and the catalog; what is there stays."""
+    from common.db import migrate
+    from identity.bootstrap import HashesAhead
     from identity.bootstrap import bootstrap as make
 
-    make(runtime.parts['identity'].service, plan(runtime.settings, runtime.state))
+    identity = runtime.parts.get('identity')
+    if identity is None or identity.db is None:
+        runtime.prepare()
+        return
+    planned = plan(runtime.settings, runtime.state)
+    with contextlib.ExitStack() as stack:
+        fresh = migrate.version(identity.db) is None
+        ahead = stack.enter_context(HashesAhead(identity.service.hasher, planned)) if fresh else None
+        runtime.prepare()
+        make(identity.service, planned, ahead)
 
 
 def embedded(settings: Settings, services: Iterable[str] = SERVICES) -> Runtime:
     """A cloud in this process, built and prepared; `start` makes it run."""
     runtime = Runtime(settings, embedded=True)
     runtime.build(services)
-    runtime.prepare()
-    bootstrap(runtime)
+    prepare(runtime)
     return runtime
 
 

@@ -75,8 +75,19 @@ class Daemons:
 
     def start(self, daemon: Daemon) -> bool:
         """Start it and wait until it is ready; False if it ran already. Raises Unavailable with the end of its log."""
-        if self.running(daemon.name) and daemon.ready():
+        await_ready = self.launch(daemon)
+        if await_ready is None:
             return False
+        await_ready()
+        return True
+
+    def launch(self, daemon: Daemon) -> Callable[[], None] | None:
+        """Start it and write it down; None if it ran already and is ready.
+
+        :returns: waits until it is ready, raises Unavailable with the end of its log; others may be launched before
+        """
+        if self.running(daemon.name) and daemon.ready():
+            return None
         log = self.state / 'logs' / f'{daemon.name}.log'
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open('ab') as output:
@@ -84,12 +95,20 @@ class Daemons:
                 daemon.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
                 env={**os.environ, **daemon.environment}, close_fds=True,
             )  # fmt: skip
-            if daemon.forks:
-                process.wait(timeout=daemon.seconds)
-        self._await(daemon, process, log)
-        pid = int(daemon.pid_file.read_text().split()[0]) if daemon.forks and daemon.pid_file else process.pid
+        if daemon.forks:
+            process.wait(timeout=daemon.seconds)
+        else:  # written down before it is ready: whoever ends this command now leaves nothing that nobody knows
+            self._note(daemon, process.pid)
+
+        def await_ready() -> None:
+            self._await(daemon, process, log)
+            if daemon.forks and daemon.pid_file:
+                self._note(daemon, int(daemon.pid_file.read_text().split()[0]))
+
+        return await_ready
+
+    def _note(self, daemon: Daemon, pid: int) -> None:
         self._write({**self._read(), daemon.name: {'pid': pid, 'started': _started_at(pid) or 0, 'grace': daemon.grace}})
-        return True
 
     @staticmethod
     def _await(daemon: Daemon, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
@@ -258,7 +277,7 @@ def mariadb(daemons: Daemons, databases: list[str]) -> tuple[Daemon, str]:
     command = [
         'mariadbd', '--no-defaults', f'--datadir={data}', f'--socket={control}', f'--port={MARIADB_PORT}', '--bind-address=127.0.0.1',
         f'--pid-file={home / "pid"}', f'--init-file={start}', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=48M',
-        '--performance-schema=off', '--max-connections=400', '--innodb-flush-log-at-trx-commit=1', '--skip-name-resolve', *user,
+        '--innodb-log-buffer-size=4M', '--key-buffer-size=1M', '--aria-pagecache-buffer-size=4M', '--performance-schema=off', '--max-connections=400', '--innodb-flush-log-at-trx-commit=1', '--skip-name-resolve', *user,
     ]  # fmt: skip
-    daemon = Daemon('mariadb', command, lambda: _listens(MARIADB_PORT))
+    daemon = Daemon('mariadb', command, lambda: _listens(MARIADB_PORT), environment={'MALLOC_ARENA_MAX': '2'})
     return daemon, f'mysql+pymysql://pileus:{password}@127.0.0.1:{MARIADB_PORT}/pileus_{{service}}'

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -158,15 +158,17 @@ class Up:
 
     def _start(self, settings: Settings) -> bool:
         """Start daemons and services that do not run; whether anything was started."""
-        started = False
+        started, waiting = False, []
         if not self.given.simulated:
             for daemon in [*host_daemons.hypervisor(self.daemons), host_daemons.iscsi_target()]:
                 started |= self._one(daemon)
         if self.given.deployment == 'distributed':
             database, url = host_daemons.mariadb(self.daemons, _DATABASES)
+            port_mapper, broker = host_daemons.rabbitmq(self.daemons)
+            started |= self._one(port_mapper)
+            # The broker takes longest. The services prepare their databases meanwhile, and connect to it when it is there.
+            waiting.append((broker, self.daemons.launch(broker)))
             started |= self._one(database)
-            for daemon in host_daemons.rabbitmq(self.daemons):
-                started |= self._one(daemon)
             if not self.daemons.running(SERVICE):
                 values = self._values()
                 values['database'] = {'url_template': url}
@@ -175,11 +177,20 @@ class Up:
         command = [sys.executable, '-m', 'pileus.service', what, '--prepare', '--config-file', str(self.state / state_files.CONFIG)]
         endpoints = settings.get(EndpointOptions)
         urls = [endpoints.identity, endpoints.image, endpoints.volume, endpoints.network, endpoints.compute]
-        return self._one(Daemon(SERVICE, command, lambda: all(_answers(url) for url in urls), seconds=90.0)) or started
+        service = Daemon(SERVICE, command, lambda: all(_answers(url) for url in urls), seconds=90.0)
+        waiting.append((service, self.daemons.launch(service)))
+        for daemon, ready in waiting:
+            started |= self._await(daemon, ready)
+        return started
 
     def _one(self, daemon: Daemon) -> bool:
-        if not self.daemons.start(daemon):
+        return self._await(daemon, self.daemons.launch(daemon))
+
+    def _await(self, daemon: Daemon, ready: Callable[[], None] | None) -> bool:
+        """Wait until it is ready; whether it was started now."""
+        if ready is None:
             return False
+        ready()
         self.say(f'{daemon.name} runs')
         return True
 

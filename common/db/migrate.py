@@ -1,7 +1,7 @@
 """Schema migrations, shared by all services. The only module that imports Alembic, and it does so when a schema must change.
 
 A service's scripts are `<service>/db/migrations/versions/NNNN_what.py`, one line of history, written with Alembic's `op`.
-Fresh databases are made by the same scripts. The version is kept where Alembic keeps it (`alembic_version`).
+The version is kept where Alembic keeps it (`alembic_version`).
 
     python -m common.db.migrate new network.db 'add trunks'       write the next script from the difference to the models
     python -m common.db.migrate sync network.db sqlite:////tmp/x  bring a database to the newest version
@@ -119,6 +119,24 @@ def sync(db: Database, package: str, target: str = 'head') -> list[str]:
             if db.dialect == 'mysql':
                 connection.commit()
         return [revision.id for revision in steps]
+
+
+def make(db: Database, package: str) -> list[str]:
+    """As `sync` to `head`, but an empty database is made from the models in one go, which takes a fifth of the time.
+
+    A test holds models and scripts to the same schema. Where a schema change cannot be rolled back the scripts make it, since
+    they can be run again after half of it. Scripts never put rows into an empty database.
+    """
+    chain = revisions(package)
+    if db.dialect == 'mysql' or not chain or version(db) is not None:
+        return sync(db, package)
+    with _exclusive(db, package) as connection:
+        if _version(connection) is None:
+            metadata_of(package).create_all(connection, checkfirst=False)
+            _VERSION_TABLE.create(connection)
+            connection.execute(sa.insert(_VERSION_TABLE).values(version_num=chain[-1].id))
+            return [revision.id for revision in chain]
+    return sync(db, package)
 
 
 def _path(chain: list[Revision], at: str | None, target: str, package: str) -> tuple[list[Revision], bool]:

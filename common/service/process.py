@@ -122,6 +122,7 @@ class Supervisor:
             LOG.error('threads would be lost in the children: %s', ', '.join(others))
         gc.collect()
         gc.freeze()  # what is imported is not looked at by collections in the children, and so stays shared
+        gc.enable()
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for child in self.children:
             self._start(child)

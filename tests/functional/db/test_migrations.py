@@ -51,6 +51,34 @@ def test_the_scripts_make_what_the_models_say(package, database_url):  # noqa: F
     db.dispose()
 
 
+@pytest.mark.parametrize('package', PACKAGES)
+def test_an_empty_database_is_made_from_the_models_at_once(package, database_url):  # noqa: F811
+    made, grown = Database(database_url), Database('sqlite://')
+    ran = migrate.make(made, package)
+    assert ran == [revision.id for revision in migrate.revisions(package)]
+    assert migrate.make(made, package) == []
+    assert migrate.check(made, package) == []
+    assert [str(one) for one in migrate.differences(made, package)] == []
+    if made.dialect == 'sqlite':
+        migrate.sync(grown, package)
+        assert _shape(made) == _shape(grown)
+    made.dispose()
+    grown.dispose()
+
+
+def _shape(db):
+    """Columns, keys and indexes of each table, as the database tells them."""
+    found = {}
+    inspector = sa.inspect(db.engine)
+    for table in inspector.get_table_names():
+        columns = {column['name']: (str(column['type']), column['nullable'], column['default']) for column in inspector.get_columns(table)}
+        indexes = sorted((one['name'], one['column_names'], one['unique']) for one in inspector.get_indexes(table))
+        keys = sorted((one['constrained_columns'], one['referred_table'], one['options']) for one in inspector.get_foreign_keys(table))
+        unique = sorted((one['name'], one['column_names']) for one in inspector.get_unique_constraints(table))
+        found[table] = columns, indexes, keys, unique, inspector.get_pk_constraint(table)['constrained_columns']
+    return found
+
+
 @pytest.fixture
 def demo(tmp_path, monkeypatch):
     """A service `demo` whose models can be changed."""
