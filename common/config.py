@@ -7,7 +7,7 @@
     settings = Settings.load(['/etc/pileus/pileus.conf'], overrides={'agent': {'host': 'h1'}})
     settings.get(AgentOptions).host
 
-The later file wins, overrides win over files. An option that no group declares stops the start, with the nearest name that
+The later file wins, overrides win over files. Sections of which there may be many are a `family`. An option that no group declares stops the start, with the nearest name that
 exists. `Settings.describe` says where each value came from, `sample` writes a documented file of everything there is.
 """
 
@@ -29,6 +29,7 @@ from common.errors import PileusError
 
 T = TypeVar('T')
 _GROUPS: dict[str, type] = {}
+_FAMILIES: dict[str, list[type]] = {}
 _SECRET_NAMES = ('password', 'secret')
 _URL_SECRET = re.compile(r'(://[^:/@\s]*:)[^@\s]+(?=@)')
 
@@ -68,6 +69,22 @@ def group(name: str) -> Callable[[type[T]], type[T]]:
     return declare
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+def family(name: str) -> Callable[[type[T]], type[T]]:
+    """Make a class the options of any of the sections `[name_MEMBER]`, of which there may be many: one for each store, for example.
+
+    Several classes may share a name, where what a member may say depends on its kind. Read with `Settings.member`.
+    """
+
+    def declare(cls: type[T]) -> type[T]:
+        made = dataclasses.dataclass(frozen=True)(cls)
+        made.__config_group__ = name  # type: ignore[attr-defined]
+        _FAMILIES.setdefault(name, []).append(made)
+        return made
+
+    return declare
+
+
 _TYPES: dict[str, Any] = {'str': types.String(), 'bool': types.Boolean(), 'list[str]': types.List()}
 
 
@@ -95,6 +112,7 @@ class Settings:
         self._sources = sources
         self._overrides = overrides
         self._groups: dict[type, Any] = {}
+        self._members: dict[str, Any] = {}
 
     @classmethod
     def load(cls, files: Iterable[str | pathlib.Path] = (), overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Settings:
@@ -115,11 +133,27 @@ class Settings:
     def get(self, options: type[T]) -> T:
         """The values of a group. Raises ConfigError, naming the option, for a value out of its bounds."""
         if options not in self._groups:
-            self._groups[options] = self._read(options)
+            self._groups[options] = self._read(options, options.__config_group__)  # type: ignore[attr-defined]
         return self._groups[options]
 
-    def _read(self, options: type[T]) -> T:
-        name = options.__config_group__  # type: ignore[attr-defined]
+    def member(self, options: type[T], name: str) -> T:
+        """The values of the section of one member of a family. Raises ConfigError, also for an option that it does not have."""
+        section = f'{options.__config_group__}_{name}'  # type: ignore[attr-defined]
+        if section not in self._members:
+            known = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
+            for (group_name, key), source in self._sources.items():
+                if group_name == section and key not in known:
+                    raise ConfigError(f'{source}: [{section}] has no option {key!r}{_near(key, known)}')
+            self._members[section] = self._read(options, section)
+        found: T = self._members[section]
+        return found
+
+    def members(self, family_name: str) -> list[str]:
+        """Which members of a family have a section."""
+        prefix = f'{family_name}_'
+        return sorted({section.removeprefix(prefix) for section, _ in self._sources if section.startswith(prefix)})
+
+    def _read(self, options: type[T], name: str) -> T:
         opts = [_opt(field, _default(field)) for field in dataclasses.fields(options)]  # type: ignore[arg-type]
         self._parsed.register_opts(opts, group=name)
         values: dict[str, Any] = {}
@@ -136,6 +170,8 @@ class Settings:
     def check(self) -> None:
         """Raise ConfigError for the first option that nobody knows or whose value cannot be. Call when all groups are imported."""
         for (name, key), source in self._sources.items():
+            if any(name.startswith(f'{prefix}_') for prefix in _FAMILIES):
+                continue
             if name not in _GROUPS:
                 raise ConfigError(f'{source}: there is no section [{name}]{_near(name, _GROUPS)}')
             known = [field.name for field in dataclasses.fields(_GROUPS[name])]
@@ -149,9 +185,9 @@ class Settings:
     def describe(self) -> list[tuple[str, str, str, str]]:
         """(group, option, value, where it came from) of every known option; secrets are shown as `***`."""
         rows = []
-        for name, options in sorted(_GROUPS.items()):
-            values: Any = self.get(options)
-            for field in dataclasses.fields(options):
+        groups: list[tuple[str, Any]] = [(name, self.get(options)) for name, options in sorted(_GROUPS.items())]
+        for name, values in [*groups, *sorted(self._members.items())]:
+            for field in dataclasses.fields(values):
                 rows.append(
                     (name, field.name, _shown(field, getattr(values, field.name)), self._sources.get((name, field.name), 'default'))
                 )
@@ -161,7 +197,8 @@ class Settings:
 def sample() -> str:
     """The text of a configuration file with every option that the imported groups declare, commented out, and what it means."""
     lines = ['# Every option of Pileus with its default. Copy what you change to /etc/pileus/pileus.conf.']
-    for name, options in sorted(_GROUPS.items()):
+    families = [(f'{name}_NAME', options) for name, kinds in sorted(_FAMILIES.items()) for options in kinds]
+    for name, options in [*sorted(_GROUPS.items()), *families]:
         lines += [
             '',
             f'[{name}]',

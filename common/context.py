@@ -12,7 +12,8 @@ from common.ids import new_request_id
 class Context:
     """The caller of a request, or of the step of an operation. Never holds a token or a password.
 
-    `deadline` and `expires_at` are seconds since the epoch. `global_request_id` is the id that the first service of a
+    `trust_id` and `application_credential_id` tell that the caller acts by what a user has delegated. `deadline` and
+    `expires_at` are seconds since the epoch. `global_request_id` is the id that the first service of a
     chain was given (or made); it ties the events of all services together.
     """
 
@@ -32,6 +33,8 @@ class Context:
     roles: frozenset[str] = frozenset()
     methods: tuple[str, ...] = ()
     audit_ids: tuple[str, ...] = ()
+    trust_id: str | None = None
+    application_credential_id: str | None = None
     expires_at: float | None = None
     deadline: float | None = None
     remote_address: str | None = None

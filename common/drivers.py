@@ -21,7 +21,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
         'kv': 'identity.drivers.kv:KeyValueBackend',
         'pam': 'identity.drivers.pam:PamBackend',
     },
-    'image.store': {'filesystem': 'image.drivers.filesystem:FilesystemStore'},
+    'image.store': {
+        'filesystem': 'image.drivers.filesystem:FilesystemStore',
+        'http': 'image.drivers.http:HttpStore',
+        's3': 'image.drivers.s3:S3Store',
+        'swift': 'image.drivers.swift:SwiftStore',
+    },
 }
 
 

@@ -24,7 +24,7 @@ SERVICES = ('identity', 'scheduler', 'image', 'volume', 'network', 'compute', 'm
 # A value behind a word that names a secret, in JSON, key=value pairs, headers and URLs.
 _SECRETS = (
     re.compile(
-        r"""((?:password|passwd|secret|auth_password|x-auth-token|x-subject-token|token|private_key)["']?\s*[:=]\s*["']?)([^"'\s,&}]+)""",
+        r"""((?:password|passwd|secret|auth_password|x-auth-token|x-subject-token|token|private_key|passcode|receipt)["']?\s*[:=]\s*["']?)([^"'\s,&}]+)""",
         re.IGNORECASE,
     ),
     re.compile(r'(://[^:/@\s]+:)([^@/\s]+)(?=@)'),
@@ -32,7 +32,7 @@ _SECRETS = (
 )
 
 
-_HINTS = ('passw', 'secret', 'token', 'private_key', '://', 'pl1.')  # without one of these no pattern can match
+_HINTS = ('passw', 'secret', 'token', 'private_key', '://', 'pl1.', 'passcode', 'receipt')  # without one of these no pattern can match
 
 
 def redact(text: str) -> str:

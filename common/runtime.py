@@ -233,7 +233,7 @@ class Runtime:
 
     def _make_verifier(self) -> TokenVerifier:
         """A verifier that gets keys and revocations from identity over the network."""
-        from common.tokens import AskIdentity, PublishedKeys, RevocationFeed, Revocations, TokenVerifier
+        from common.tokens import AskIdentity, PublishedKeys, RevocationFeed, Revocations, RuleBook, TokenVerifier
         from common.tokens.contract import TokenNews, TokenNewsListener
 
         revocations = Revocations()
@@ -243,7 +243,9 @@ class Runtime:
         feed.start()
         self._closing.callback(feed.stop)
         ask = AskIdentity(lambda token: identity.get('/v3/pileus/token-claims', headers={'X-Subject-Token': token}))
-        return TokenVerifier(PublishedKeys(lambda: identity.get('/v3/pileus/token-keys')), revocations, opaque=ask)
+        rules = RuleBook(lambda digest: identity.get(f'/v3/pileus/access-rules/{digest}')['access_rules'])
+        keys = PublishedKeys(lambda: identity.get('/v3/pileus/token-keys'))
+        return TokenVerifier(keys, revocations, opaque=ask, access_rules=rules)
 
     def pipeline(self, parts: ServiceParts, api: ApiPart) -> Any:
         """The WSGI pipeline of an API, with this process's objects in its filters."""

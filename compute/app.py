@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from common.runtime import Runtime
 
 _INVENTORY_EVERY = 60.0
+_PRUNE_EVERY = 600.0
 
 
 class _FarBell:
@@ -139,6 +140,7 @@ def _worker(runtime: Runtime, service: ComputeService) -> WorkerPart:
         for periodic in (
             Periodic('compute-report', worker.report, options.report_interval, at_once=False),
             Periodic('compute-inventory', worker.report_inventory, _INVENTORY_EVERY, at_once=False),
+            Periodic('compute-images', worker.prune_images, _PRUNE_EVERY, at_once=False),
             Periodic('compute-reconcile', lambda: reconcile(worker), options.reconcile_interval),
         ):
             periodic.start()

@@ -21,6 +21,12 @@ class ComputeOptions:
     simulated_faults: str = option(
         '', help='JSON file with failures of simulated hosts that are to come; see compute/virt/simulated/faults.py'
     )
+    image_cache_max_bytes: int = option(
+        50 << 30,
+        min=0,
+        help='Bytes of images that a host keeps; the least recently used go first, those in use and of the last 20 minutes never; 0: no limit',
+    )
+    image_cache_max_idle: int = option(168, min=0, help='Hours after its last use that a host forgets an image; 0: no limit')
     worker_threads: int = option(8, min=1, help='Operations that a worker runs at a time')
     shutdown_timeout: int = option(60, min=0, help='Seconds a guest may take to shut down before it is powered off')
     detach_timeout: int = option(60, min=1, help='Seconds a guest may take to let go of a device')

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from compute.service import ComputeService
 
 _GIB = 1 << 30
+_OF_DATA = frozenset({'os_hash_algo', 'os_hash_value'})  # they look like properties and belong to the data
 
 
 def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> tuple[list[Server], str]:
@@ -115,9 +116,12 @@ def _image(service: ComputeService, ctx: Context, reference: str, flavor: Flavor
             field='flavorRef',
         )
     properties = {
-        k: v for k, v in image.items() if isinstance(v, str) and (k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id'))
+        k: v
+        for k, v in image.items()
+        if isinstance(v, str) and k not in _OF_DATA and (k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id'))
     }
-    return {'id': image['id'], 'disk_format': image['disk_format'], 'os_hash_value': image.get('os_hash_value'), 'properties': properties}
+    taken = ('id', 'disk_format', 'size', 'os_hash_algo', 'os_hash_value', 'min_disk', 'min_ram')
+    return {name: image.get(name) for name in taken} | {'properties': properties}
 
 
 def _is_member(service: ComputeService, ctx: Context, image_id: str) -> bool:
@@ -249,7 +253,11 @@ def _row(ctx: Context, body: dict[str, Any], common: dict[str, Any], index: int,
         vcpus=flavor.vcpus, memory_mib=flavor.memory_mib, root_gib=flavor.root_gib,
         key_name=pair.name if pair else None, key_type=pair.type if pair else None, public_key=pair.public_key if pair else None,
         user_data=common['user_data'], config_drive=common['config_drive'], server_metadata=dict(body.get('metadata') or {}),
-        tags=sorted(set(body.get('tags') or ())), network_info=[], requested={'security_group_names': common['groups'][1], 'volumes': [disk.volume_id for disk in common['disks'].volumes]},
+        tags=sorted(set(body.get('tags') or ())), network_info=[],
+        requested={
+            'security_group_names': common['groups'][1], 'volumes': [disk.volume_id for disk in common['disks'].volumes],
+            'image': common['image'] and {name: common['image'][name] for name in ('min_disk', 'min_ram', 'properties')},
+        },
         access_ip_v4=body.get('accessIPv4') or None, access_ip_v6=body.get('accessIPv6') or None,
         disk_config=body.get('OS-DCF:diskConfig') or 'MANUAL', reservation_id=common['reservation'], launch_index=index, created_at=now(),
         locked=False, progress=0, deleted=False,

@@ -15,9 +15,13 @@ REBOOTING, REBOOTING_HARD = 'rebooting', 'rebooting_hard'
 POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING, SUSPENDING, RESUMING = (
     'powering-off', 'powering-on', 'pausing', 'unpausing', 'suspending', 'resuming',
 )  # fmt: skip
+IMAGE_SNAPSHOT_PENDING, IMAGE_SNAPSHOT, IMAGE_PENDING_UPLOAD, IMAGE_UPLOADING = (
+    'image_snapshot_pending', 'image_snapshot', 'image_pending_upload', 'image_uploading',
+)  # fmt: skip
 DELETING = 'deleting'
 TASKS = frozenset({
     SCHEDULING, NETWORKING, SPAWNING, REBOOTING, REBOOTING_HARD, POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING, SUSPENDING, RESUMING, DELETING,
+    IMAGE_SNAPSHOT_PENDING, IMAGE_SNAPSHOT, IMAGE_PENDING_UPLOAD, IMAGE_UPLOADING,
 })  # fmt: skip
 
 _STATUS = {
@@ -45,8 +49,10 @@ LEGAL: dict[str, frozenset[str]] = {
     'detach_volume': frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED}),
     'attach_interface': frozenset({ACTIVE, STOPPED, PAUSED}),
     'detach_interface': frozenset({ACTIVE, STOPPED, PAUSED}),
+    'create_image': frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED}),
+    'create_backup': frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED}),
 }
-_WORDS = {'reboot_soft': 'reboot', 'reboot_hard': 'reboot'}
+_WORDS = {'reboot_soft': 'reboot', 'reboot_hard': 'reboot', 'create_image': 'createImage', 'create_backup': 'createBackup'}
 
 
 def status_of(vm_state: str, task_state: str | None) -> str:

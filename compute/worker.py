@@ -13,7 +13,7 @@ from common.operations import Runner, host_location
 from compute import reconcile
 from compute.conf import ComputeOptions
 from compute.guest_events import GuestEvents
-from compute.virt.base import Driver
+from compute.virt.base import CacheLimits, Driver
 from compute.worlds import HostWorld
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ def make_drivers(options: ComputeOptions, host: str, state: pathlib.Path) -> dic
     """Drivers by host name: one of the real hypervisor, or as many simulated hosts as the options say."""
     kind = load('compute.virt', options.driver)
     if options.driver != 'simulated':
-        return {host: kind.from_state(host, state)}
+        limits = CacheLimits(options.image_cache_max_bytes, options.image_cache_max_idle * 3600.0)
+        return {host: kind.from_state(host, state, limits)}
     names = [host] if options.simulated_hosts == 1 else [f'{host}-{number:04d}' for number in range(1, options.simulated_hosts + 1)]
     directory = pathlib.Path(options.simulated_state) if options.simulated_state else None
-    failures = _failures(options)
+    failures, checks = _failures(options), _image_checks()
     return {
         name: kind(
             name,
@@ -38,6 +39,7 @@ def make_drivers(options: ComputeOptions, host: str, state: pathlib.Path) -> dic
             disk_gib=options.simulated_disk_gib,
             state=directory / name if directory else None,
             faults=failures,
+            checks=checks,
         )
         for name in names
     }
@@ -48,6 +50,13 @@ def _failures(options: ComputeOptions) -> Any:
     from compute.virt.simulated import FaultTable
 
     return FaultTable.from_file(pathlib.Path(options.simulated_faults)) if options.simulated_faults else FaultTable()
+
+
+def _image_checks() -> Any:
+    """What is known of images, shared likewise."""
+    from compute.virt.simulated import ImageChecks
+
+    return ImageChecks()
 
 
 class HostEnd:
@@ -112,6 +121,17 @@ class ComputeWorker:
         """Tell it all anew at the next report: the scheduler may have lost its database, the host may have grown."""
         self._reported = False
         self.report()
+
+    def prune_images(self) -> None:
+        """Let the hosts forget images that no server uses."""
+        for host, driver in self.drivers.items():
+            try:
+                removed = driver.prune_images()
+            except (PileusError, OSError) as error:
+                LOG.warning('the images kept on host %s could not be looked through: %s', host, error)
+                continue
+            if removed:
+                LOG.info('host %s no longer keeps %d images: %s', host, len(removed), ', '.join(removed))
 
     def _inventory(self, host: str, driver: Driver) -> dict[str, Any]:
         found = driver.inventory()

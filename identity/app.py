@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from common import clock
 from common.errors import PileusError
+from common.limits import announce as announce_limits
 from common.service import concurrency
+from common.tokens import RuleBook
 from common.tokens.contract import TokenNews, TokenNewsListener
-from identity import catalog, domain_config
+from identity import access_rules, catalog, domain_config
 from identity.conf import CatalogOptions, TokenOptions
 from identity.rpc import Announcer
 from identity.service import IdentityService
@@ -41,6 +43,7 @@ def make_service(settings: Settings, db: Database, state: pathlib.Path, **rest: 
         offload=concurrency.blocking,
         **rest,
     )
+    service.verifier.access_rules = RuleBook(functools.partial(access_rules.by_digest, service))
     if service.options.domain_configurations_from_database:
         service.users.domains.configure_from(domain_config.all_in_force)
     catalog_options = settings.get(CatalogOptions)
@@ -94,6 +97,7 @@ def build(runtime: Runtime) -> ServiceParts:
     announcer = Announcer(lambda: runtime.broker.client(TokenNews))
     service = make_service(runtime.settings, db, runtime.state, announce=announcer.announce)
     runtime.verifier = service.verifier
+    service.limits_changed = lambda: announce_limits(runtime.broker)
 
     @functools.cache
     def application() -> Application:

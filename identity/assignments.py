@@ -9,7 +9,7 @@ from typing import Any
 from common.db import one_or_404
 from common.db.session import Session
 from common.errors import Forbidden, NotFound
-from identity import projects, users
+from identity import application_credentials, projects, users
 from identity.db import assignments as rows
 from identity.db import projects as project_rows
 from identity.db import roles as role_rows
@@ -81,6 +81,7 @@ def take_back(service: IdentityService, wanted: Grant) -> None:
             actors = [wanted.actor_id]
         else:
             actors = service.users.members(session, [wanted.actor_id]).get(wanted.actor_id, [])
+        application_credentials.drop_unheld(service, session, actors)
         service.revoke(session, *({'user_id': user_id, **_tokens_on(wanted)} for user_id in actors))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +18,7 @@ from identity.db import assignments as assignment_rows
 from identity.db import projects as project_rows
 from identity.methods import Proof
 from identity.methods.registry import METHODS
-from identity.records import DomainRef, ProjectRef, RoleRef, UserRecord
+from identity.records import DomainRef, ProjectRef, RoleRef
 from identity.service import IdentityService
 
 
@@ -39,16 +41,24 @@ class Authenticated:
     scope: Scope
 
 
-def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any], scope: Any) -> Authenticated:
+def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any], scope: Any, receipt: str | None = None) -> Authenticated:
     """Check all methods that the request names and find the scope.
 
     :param identity: `auth.identity` of the request
     :param scope: `auth.scope` of the request, None when it names none
+    :param receipt: of methods that were shown before
+    :raises MoreMethodsNeeded: when all is right but the user's rules ask for more
     :raises Unauthorized: for anything that does not fit, without telling what
     :raises TooManyRequests: for users and addresses that failed too often of late
     """
-    methods = list(dict.fromkeys(identity['methods']))
-    proof = service.guard.around(ctx.remote_address, names_in(identity), lambda: _prove(service, ctx, methods, identity))
+    proof, methods = service.guard.around(ctx.remote_address, names_in(identity), lambda: _proven(service, ctx, identity, receipt))
+    return finish(service, proof, methods, scope)
+
+
+def finish(service: IdentityService, proof: Proof, methods: Sequence[str], scope: Any) -> Authenticated:
+    """The claims of somebody who has proved who they are with these methods, in the scope that is asked for. Raises Unauthorized."""
+    if proof.scope is not None and scope is not None:
+        raise Unauthorized('The request must not name a scope: what was shown, such as an application credential, has its own.')
     # Taken before the roles are read: a revocation in between is later than this token.
     issued_at = clock.timestamp()
     with service.read() as session:
@@ -56,15 +66,15 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
     parent = proof.parent
     expires_at = issued_at + service.token_options.lifetime
     if parent is not None:
-        methods = list(dict.fromkeys([*parent.methods, *methods]))
         expires_at = min(expires_at, parent.expires_at)
-    _check_factors(proof.user, methods)
+    if proof.expires_at is not None:
+        expires_at = min(expires_at, proof.expires_at)
     claims = Claims(
         user_id=proof.user.id,
         user_domain_id=proof.domain.id,
         user_name=proof.user.name,
         issued_at=round(issued_at, 3),
-        expires_at=round(expires_at, 3),
+        expires_at=math.floor(expires_at * 1000 + 0.001) / 1000,
         methods=tuple(methods),
         audit_ids=(new_audit_id(), parent.audit_ids[-1]) if parent and parent.audit_ids else (new_audit_id(),),
         roles=frozenset(role.name for role in found.roles),
@@ -78,17 +88,38 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
     return Authenticated(claims, proof, found)
 
 
-def _check_factors(user: UserRecord, methods: Sequence[str]) -> None:
-    """Raises Unauthorized where the user has rules on which methods belong together, and those used fit none of them.
+def _proven(service: IdentityService, ctx: Context, identity: dict[str, Any], receipt: str | None) -> tuple[Proof, list[str]]:
+    """What the methods of a request prove, and all methods that count: those of its token and its receipt too."""
+    began = clock.timestamp()
+    before = service.receipts.open(receipt) if receipt else None
+    named = list(dict.fromkeys(identity['methods']))
+    proof = _prove(service, ctx, named, identity)
+    if before is not None and before.user_id != proof.user.id:
+        raise Unauthorized(admin_detail='the receipt is for another user')
+    earlier = [*(proof.parent.methods if proof.parent else ()), *(before.methods if before else ())]
+    methods = list(dict.fromkeys([*earlier, *named]))
+    _check_factors(service, proof, methods, before, began)
+    return proof, methods
 
-    As Keystone: rules hold unless they are switched off, and a rule that is no list of texts does not count.
+
+def _check_factors(service: IdentityService, proof: Proof, methods: Sequence[str], before: Claims | None, began: float) -> None:
+    """Refuse where the user has rules on which methods belong together, and those used fit none of them.
+
+    As Keystone: rules hold unless they are switched off, and a rule that is no list of texts does not count. Raises MoreMethodsNeeded
+    where the methods are part of a rule, else Unauthorized.
     """
+    user = proof.user
     if user.options.get('multi_factor_auth_enabled') is False:
         return
     given = user.options.get('multi_factor_auth_rules') or []
     rules = [rule for rule in given if isinstance(rule, list) and rule and all(isinstance(name, str) for name in rule)]
-    if rules and not any(set(rule) <= set(methods) for rule in rules):
-        raise Unauthorized(admin_detail=f'user {user.id} has to use more methods together')
+    if not rules or any(set(rule) <= set(methods) for rule in rules):
+        return
+    begun = [rule for rule in rules if set(rule) & set(methods)]
+    # A receipt tells methods, not the limits of what was shown: those must be shown together with the rest.
+    if begun and proof.scope is None and proof.roles is None:
+        raise service.receipts.needed(user, proof.domain, methods, begun, before=before, began=began)
+    raise Unauthorized(admin_detail=f'user {user.id} has to use more methods together')
 
 
 def _prove(service: IdentityService, ctx: Context, methods: list[str], identity: dict[str, Any]) -> Proof:
@@ -102,18 +133,7 @@ def _prove(service: IdentityService, ctx: Context, methods: list[str], identity:
         proofs.append(method(service, ctx, identity[name]))
     if not proofs:
         raise Unauthorized()
-    if len({proof.user.id for proof in proofs}) != 1:
-        raise Unauthorized(admin_detail='the methods name different users')
-    merged = proofs[0]
-    for proof in proofs[1:]:
-        merged = dataclasses.replace(
-            merged,
-            parent=merged.parent or proof.parent,
-            scope=merged.scope or proof.scope,
-            roles=merged.roles if proof.roles is None else proof.roles,
-            claims=merged.claims | proof.claims,
-        )
-    return merged
+    return functools.reduce(Proof.limited_by, proofs)
 
 
 def _scope(service: IdentityService, session: Session, proof: Proof, wanted: Any) -> Scope:

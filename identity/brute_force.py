@@ -21,7 +21,7 @@ T = TypeVar('T')
 _MINUTE = 60.0
 _TRUSTED_FOR = 86400.0
 # Methods whose secret can be guessed: method -> where its user stands in what was sent.
-_GUESSABLE = ('password', 'totp', 'application_credential', 'ec2', 'oauth1')
+_GUESSABLE = ('password', 'totp', 'application_credential', 'ec2credential', 'oauth1')
 
 
 class BruteForceGuard:

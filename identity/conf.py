@@ -104,6 +104,35 @@ class TokenOptions:
     allow_rescope: bool = option(True, help='Whether a scoped token may be exchanged for one with another scope')
 
 
+@group('totp')
+class TotpOptions:
+    """One-time passwords of authenticator apps."""
+
+    included_previous_windows: int = option(1, min=0, max=10, help='How many codes before the present one are good too; each lasts 30 s')
+
+
+@group('ec2')
+class Ec2Options:
+    """Requests that are signed with access keys."""
+
+    signature_window: int = option(900, min=1, max=86400, help='Seconds that the time in a signed request may differ from ours')
+    old_signatures: bool = option(False, help='Whether EC2 signatures of versions 0 and 1, which say little of a request, count too')
+
+
+@group('receipt')
+class ReceiptOptions:
+    """Receipts of logins that need a further method."""
+
+    lifetime: int = option(300, min=10, max=3600, help='Seconds within which such a login must be finished')
+
+
+@group('application_credential')
+class ApplicationCredentialOptions:
+    """Secrets that users make for their programs."""
+
+    user_limit: int = option(-1, min=-1, help='How many application credentials a user may have; -1: any number')
+
+
 @group('security_compliance')
 class ComplianceOptions:
     """Rules for passwords; all are off by default."""

@@ -16,9 +16,12 @@ from identity import projects, users
 from identity.db import credentials as rows
 from identity.db.delegation_models import Credential
 from identity.db.retry import retried
+from identity.one_time_passwords import TOTP, seed_of
 from identity.service import IdentityService
 
 EC2 = 'ec2'
+LIMITS = ('trust_id', 'app_cred_id', 'access_token_id')
+"""What the blob of an EC2 credential may be bound to: that stays when it changes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,11 +95,24 @@ def _check_owner(service: IdentityService, session: Session, row: Credential) ->
 
 
 def _access_digest_of(values: Mapping[str, Any]) -> str | None:
+    _check_seed(values['type'], values['blob'])
     if values['type'] != EC2:
         return None
     if not values.get('project_id'):
         raise InvalidInput('A credential of type ec2 needs a project_id.', field='project_id')
     return _digest(_access_key(values['blob']))
+
+
+def _check_seed(kind: str, blob: str) -> None:
+    if kind == TOTP and seed_of(blob) is None:
+        raise InvalidInput('The blob of a credential of type totp is a seed in base32.', field='blob')
+
+
+def _check_limits_stay(before: str, after: str) -> None:
+    _access_key(after)
+    old, new = json.loads(before), json.loads(after)
+    if any(old.get(name) != new.get(name) for name in LIMITS):
+        raise InvalidInput(f'{", ".join(LIMITS)} of a credential cannot change. Delete it and make a new one.', field='blob')
 
 
 def _access_key(blob: str) -> str:
@@ -118,6 +134,9 @@ def update(service: IdentityService, credential_id: str, values: Mapping[str, An
             if name in values and values[name] != getattr(row, name):
                 raise InvalidInput(f'{name} of a credential cannot change. Delete it and make a new one.', field=name)
         if 'blob' in values:
+            _check_seed(row.type, values['blob'])
+            if row.type == EC2:
+                _check_limits_stay(service.seal.open(row.sealed), values['blob'])
             row.sealed = service.seal.seal(values['blob'])
             if row.type == EC2:
                 with duplicate_as(session, Conflict('There is a credential with this access key already.')):

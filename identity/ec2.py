@@ -9,24 +9,29 @@ from typing import Any
 
 from common.errors import NotFound
 from identity import credentials
-from identity.credentials import EC2, CredentialRecord
+from identity.credentials import EC2, LIMITS, CredentialRecord
 from identity.service import IdentityService
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key, its secret, and the project that requests signed with it are for."""
+    """An access key, its secret, and the project that requests signed with it are for.
+
+    `limits` names what else it is bound to: keys that came from Keystone may have been made by something that was delegated.
+    """
 
     access: str
     secret: str
     user_id: str
     project_id: str
     trust_id: str | None = None
+    limits: tuple[str, ...] = ()
 
 
 def _key_of(record: CredentialRecord) -> AccessKey:
     content: dict[str, Any] = json.loads(record.blob)
-    return AccessKey(content['access'], content['secret'], record.user_id, record.project_id or '', content.get('trust_id'))
+    limits = tuple(name for name in LIMITS if content.get(name))
+    return AccessKey(content['access'], content['secret'], record.user_id, record.project_id or '', content.get('trust_id'), limits)
 
 
 def create(service: IdentityService, user_id: str, project_id: str) -> AccessKey:
@@ -39,6 +44,11 @@ def create(service: IdentityService, user_id: str, project_id: str) -> AccessKey
 def list_all(service: IdentityService, user_id: str) -> list[AccessKey]:
     """The key pairs of a user."""
     return [_key_of(record) for record in credentials.list_all(service, {'user_id': user_id, 'type': EC2})]
+
+
+def by_access(service: IdentityService, access: str) -> AccessKey:
+    """The key pair with this access key, whosever it is. Raises NotFound."""
+    return _key_of(credentials.of_access_key(service, access))
 
 
 def get(service: IdentityService, user_id: str, access: str) -> AccessKey:

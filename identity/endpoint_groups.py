@@ -22,7 +22,9 @@ _FILTERS = frozenset({'service_id', 'region_id', 'interface', 'enabled'})
 _INTERFACES = frozenset({'public', 'internal', 'admin'})
 
 
-def _check_filters(filters: Mapping[str, Any]) -> None:
+def _check_filters(filters: Mapping[str, Any] | None) -> None:
+    if filters is None:
+        raise InvalidInput('An endpoint group has filters; an empty object fits every endpoint.', field='filters')
     for name in filters:
         if name not in _FILTERS:
             raise InvalidInput(
@@ -56,14 +58,14 @@ def create(service: IdentityService, values: Mapping[str, Any]) -> EndpointGroup
 
 @retried
 def update(service: IdentityService, group_id: str, values: Mapping[str, Any]) -> EndpointGroup:
-    """Change an endpoint group; filters are merged. Raises NotFound, InvalidInput."""
+    """Change an endpoint group; filters are merged, null changes none of them. Raises NotFound, InvalidInput."""
     _check_filters(values.get('filters') or {})
     with service.write() as session:
         group = one_or_404(session, EndpointGroup, group_id, 'endpoint group')
         for name in ('name', 'description'):
             if name in values:
                 setattr(group, name, values[name])
-        if 'filters' in values:
+        if values.get('filters') is not None:
             group.filters = {**group.filters, **values['filters']}
     return group
 

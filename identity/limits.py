@@ -6,8 +6,9 @@ nothing about those below it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from common.db import duplicate_as, one_or_404
 from common.db.session import Session
@@ -21,6 +22,22 @@ from identity.db.retry import retried
 from identity.service import IdentityService
 
 MODEL = {'name': 'flat', 'description': 'Limit enforcement and validation does not take project hierarchy into consideration.'}
+
+
+P = ParamSpec('P')
+T = TypeVar('T')
+
+
+def announced(function: Callable[Concatenate[IdentityService, P], T]) -> Callable[Concatenate[IdentityService, P], T]:
+    """For a function that changes limits: the services that hold to them are told, once it is committed."""
+
+    @functools.wraps(function)
+    def run(service: IdentityService, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = function(service, *args, **kwargs)
+        service.limits_changed()
+        return result
+
+    return run
 
 
 def list_registered(service: IdentityService, wanted: Mapping[str, Any]) -> list[RegisteredLimit]:
@@ -48,6 +65,7 @@ def _taken(values: Mapping[str, Any]) -> Conflict:
     )
 
 
+@announced
 @retried
 def register(service: IdentityService, wanted: Sequence[Mapping[str, Any]]) -> list[RegisteredLimit]:
     """Make registered limits, all or none. Raises InvalidInput (service, region), Conflict."""
@@ -70,6 +88,7 @@ def register(service: IdentityService, wanted: Sequence[Mapping[str, Any]]) -> l
     return made
 
 
+@announced
 @retried
 def update_registered(service: IdentityService, registered_limit_id: str, values: Mapping[str, Any]) -> RegisteredLimit:
     """Change a registered limit. Raises NotFound, InvalidInput, Conflict, Forbidden (moved while limits refer to it)."""
@@ -93,6 +112,7 @@ def _check_not_used(session: Session, registered_limit_id: str) -> None:
         )
 
 
+@announced
 @retried
 def delete_registered(service: IdentityService, registered_limit_id: str) -> None:
     """Remove a registered limit. Raises NotFound, Forbidden while limits refer to it."""
@@ -136,6 +156,7 @@ def _owner(session: Session, values: Mapping[str, Any]) -> Project:
     return found
 
 
+@announced
 @retried
 def create(service: IdentityService, wanted: Sequence[Mapping[str, Any]]) -> list[FoundLimit]:
     """Make limits, all or none. Raises InvalidInput, Conflict, Forbidden where nothing is registered that they limit."""
@@ -161,6 +182,7 @@ def create(service: IdentityService, wanted: Sequence[Mapping[str, Any]]) -> lis
     return made
 
 
+@announced
 @retried
 def update(service: IdentityService, limit_id: str, values: Mapping[str, Any]) -> FoundLimit:
     """Change amount or description of a limit. Raises NotFound."""
@@ -172,6 +194,7 @@ def update(service: IdentityService, limit_id: str, values: Mapping[str, Any]) -
     return found
 
 
+@announced
 @retried
 def delete(service: IdentityService, limit_id: str) -> None:
     """Remove a limit: what is registered holds again. Raises NotFound."""

@@ -20,6 +20,7 @@ from identity.records import UserRecord
 
 # bcrypt reads 72 bytes at most; the digest in between lets every byte of a long password count.
 _DIGEST = 'bcrypt-sha256'
+_LEAST_ROUNDS = 4
 
 
 class PasswordHasher:
@@ -35,16 +36,19 @@ class PasswordHasher:
         # The form of a hash, of no password at all: checking against it costs what any check does.
         self._nobody = f'{_DIGEST}$2b${rounds:02d}${"." * 53}'
 
-    def hash(self, password: str) -> str:
-        """The hash to store."""
-        hashed: str = self._offload(lambda: f'{_DIGEST}{bcrypt.hashpw(_digest(password), bcrypt.gensalt(self._rounds)).decode()}')
+    def hash(self, password: str, *, generated: bool = False) -> str:
+        """The hash to store. A generated secret, which nobody can guess, gets a cheap one."""
+        rounds = _LEAST_ROUNDS if generated else self._rounds
+        hashed: str = self._offload(lambda: f'{_DIGEST}{bcrypt.hashpw(_digest(password), bcrypt.gensalt(rounds)).decode()}')
         return hashed
 
     def check(self, password: str, stored: str | None) -> bool:
-        """Whether the password is the one that was hashed. Takes as long when there is no stored hash."""
-        against = stored or self._nobody
-        matches: bool = self._offload(lambda: _matches(password, against))
-        return matches and stored is not None
+        """Whether the password is the one that was hashed. A wrong one takes as long when there is no stored hash, or a cheap one."""
+        if stored is not None and self._offload(lambda: _matches(password, stored)):
+            return True
+        if stored is None or int(stored.split('$')[2]) < self._rounds:
+            self._offload(lambda: _matches(password, self._nobody))
+        return False
 
 
 def _digest(password: str) -> bytes:

@@ -9,6 +9,7 @@ from common.db import duplicate_as
 from common.db.session import Session
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
+from identity.db import application_credentials as application_credential_rows
 from identity.db import assignments as assignment_rows
 from identity.db import credentials as credential_rows
 from identity.db import projects as rows
@@ -202,6 +203,7 @@ def _delete_domain(service: IdentityService, session: Session, domain: Project) 
     groups = [group.id for group in user_rows.list_groups(session, {'domain_id': domain.id})]
     assignment_rows.remove_of_actors(session, 'user', users)
     credential_rows.remove_of_users(session, users)
+    application_credential_rows.remove_of_users(session, users)
     assignment_rows.remove_of_actors(session, 'group', groups)
     for user_id in users:
         user_rows.delete_user(session, user_id)
@@ -227,6 +229,7 @@ def _remove(session: Session, project_ids: Sequence[str]) -> None:
     assignment_rows.remove_on_targets(session, project_ids)
     user_rows.clear_default_project(session, project_ids)
     credential_rows.remove_of_projects(session, project_ids)
+    application_credential_rows.remove_of_projects(session, project_ids)
     for project_id in project_ids:
         rows.replace_tags(session, project_id, ())
         session.delete(find(session, project_id))

@@ -8,7 +8,7 @@ from typing import Any
 from common.db import duplicate_as, one_or_404
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
-from identity import projects
+from identity import application_credentials, projects
 from identity.db import projects as project_rows
 from identity.db import roles as rows
 from identity.db.models import NO_DOMAIN, Role
@@ -78,6 +78,7 @@ def delete(service: IdentityService, role_id: str) -> None:
         role = one_or_404(session, Role, role_id, 'role')
         projects.check_not_immutable(role.options, role_id)
         names = [role.name] if not role.domain_id else [implied.name for implied in rows.implied_roles(session, role_id)]
+        application_credentials.drop_with_role(service, session, role_id)
         rows.delete_role(session, role_id)
         service.revoke(session, *({'role': name} for name in names))
 

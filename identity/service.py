@@ -15,12 +15,22 @@ from common.db.session import Session
 from common.errors import NotFound, Unauthorized
 from common.tokens import Claims, Revocation, Revocations, SigningKeys, TokenVerifier
 from identity.brute_force import BruteForceGuard
-from identity.conf import BruteForceOptions, ComplianceOptions, IdentityOptions, TokenOptions
+from identity.conf import (
+    ApplicationCredentialOptions,
+    BruteForceOptions,
+    ComplianceOptions,
+    Ec2Options,
+    IdentityOptions,
+    ReceiptOptions,
+    TokenOptions,
+    TotpOptions,
+)
 from identity.db import revocations as revocation_rows
 from identity.drivers.base import BackendPlace
 from identity.drivers.routing import RoutedBackend
 from identity.memory import Memory
 from identity.passwords import PasswordHasher, PasswordRules
+from identity.receipts import Receipts
 from identity.sealing import Seal
 from identity.templated_catalog import TemplatedCatalog
 from identity.token_providers import PROVIDERS, OpaqueTokens, TokenProvider
@@ -47,9 +57,12 @@ class IdentityService:
         self.db = db
         self.options = options
         self.token_options = settings.get(TokenOptions)
+        self.totp_options = settings.get(TotpOptions)
+        self.ec2_options = settings.get(Ec2Options)
         self.hasher = PasswordHasher(options.password_hash_rounds, offload)
         self.rules = PasswordRules(options, settings.get(ComplianceOptions), self.hasher)
         self.users: RoutedBackend = RoutedBackend.make(BackendPlace(options.default_domain_id, settings, self.hasher, offload))
+        self.application_credential_limit = settings.get(ApplicationCredentialOptions).user_limit
         self.guard = BruteForceGuard(settings.get(BruteForceOptions))
         self.templated: TemplatedCatalog | None = None
         self.memory = Memory(options.cache_seconds)
@@ -58,7 +71,10 @@ class IdentityService:
         self.revocations = Revocations()
         self.signer: TokenProvider = PROVIDERS[self.token_options.provider](self.keys)
         self.verifier = TokenVerifier(self.keys, self.revocations, opaque=OpaqueTokens(self.keys).open)
+        self.receipts = Receipts(self.keys, self.revocations, settings.get(ReceiptOptions).lifetime)
         self._announce = announce
+        # Called after a limit was changed, so that services which remember limits forget them.
+        self.limits_changed: Callable[[], None] = lambda: None
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:

@@ -36,25 +36,30 @@ class OpaqueTokens:
 
     Nobody who carries or sees the token can read or change it. The sealing keys follow from the signing keys, so that
     rotation and copying to other hosts of identity are the same for both kinds.
+
+    :param prefix: what the text begins with; with `purpose` it keeps kinds of sealed claims apart
+    :param purpose: goes into the sealing keys
     """
 
-    def __init__(self, keys: SigningKeys) -> None:
+    def __init__(self, keys: SigningKeys, prefix: str = OPAQUE_PREFIX, purpose: bytes = b'pileus opaque tokens') -> None:
         self._keys = keys
+        self._prefix = prefix
+        self._purpose = purpose
         self._sealers: dict[bytes, AESGCM] = {}
 
     def issue(self, claims: Claims) -> str:
         """See TokenProvider."""
         key_id, private = self._keys.signing()
         nonce = os.urandom(_NONCE_SIZE)
-        sealed = self._sealer(key_id, private).encrypt(nonce, claims.fitted(_FIT).pack(), _bound_to(key_id))
-        token = OPAQUE_PREFIX + base64.urlsafe_b64encode(key_id + nonce + sealed).rstrip(b'=').decode()
+        sealed = self._sealer(key_id, private).encrypt(nonce, claims.fitted(_FIT).pack(), self._bound_to(key_id))
+        token = self._prefix + base64.urlsafe_b64encode(key_id + nonce + sealed).rstrip(b'=').decode()
         if len(token) > _LONGEST:
             raise ValueError(f'the token would have {len(token)} characters, {_LONGEST} is the most')
         return token
 
     def open(self, token: str) -> Claims:
         """The claims of a token of this kind, whatever its time. Raises Unauthorized for any other text."""
-        text = token.removeprefix(OPAQUE_PREFIX)
+        text = token.removeprefix(self._prefix)
         if text == token or len(token) > _LONGEST or not token.isascii():
             raise Unauthorized(admin_detail='not a token of ours')
         try:
@@ -69,7 +74,7 @@ class OpaqueTokens:
         if private is None:
             raise Unauthorized(admin_detail='token sealed with an unknown key')
         try:
-            return unpack(self._sealer(key_id, private).decrypt(nonce, sealed, _bound_to(key_id)))
+            return unpack(self._sealer(key_id, private).decrypt(nonce, sealed, self._bound_to(key_id)))
         except InvalidTag as error:
             raise Unauthorized(admin_detail='bad seal') from error
 
@@ -77,13 +82,12 @@ class OpaqueTokens:
         found = self._sealers.get(key_id)
         if found is None:
             secret = private.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
-            found = AESGCM(HKDF(hashes.SHA256(), 32, salt=None, info=b'pileus opaque tokens').derive(secret))
+            found = AESGCM(HKDF(hashes.SHA256(), 32, salt=None, info=self._purpose).derive(secret))
             self._sealers[key_id] = found
         return found
 
-
-def _bound_to(key_id: bytes) -> bytes:
-    return OPAQUE_PREFIX.encode() + key_id
+    def _bound_to(self, key_id: bytes) -> bytes:
+        return self._prefix.encode() + key_id
 
 
 PROVIDERS: dict[str, Callable[[SigningKeys], TokenProvider]] = {'signed': TokenSigner, 'opaque': OpaqueTokens}

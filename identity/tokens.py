@@ -9,7 +9,7 @@ from typing import Any
 from common import clock
 from common.errors import NotFound
 from common.tokens import Claims, Revocation
-from identity import catalog
+from identity import application_credentials, catalog
 from identity.authentication import Authenticated, Scope
 from identity.db import projects as project_rows
 from identity.db import revocations as revocation_rows
@@ -100,11 +100,25 @@ def body(service: IdentityService, view: TokenView, *, with_catalog: bool = True
         shown['domain'] = {'id': scope.domain.id, 'name': scope.domain.name}
     elif scope.system:
         shown['system'] = {'all': True}
+    if claims.application_credential_id:
+        id_ = claims.application_credential_id
+        shown['application_credential'] = service.memory.get(('application credential', id_), lambda: _application_credential(service, id_))
     if claims.scope is not None:
         shown['roles'] = [{'id': role.id, 'name': role.name} for role in scope.roles]
         if with_catalog:
             shown['catalog'] = catalog.catalog(service, claims.user_id, claims.project_id)
     return {'token': shown}
+
+
+def _application_credential(service: IdentityService, credential_id: str) -> dict[str, Any]:
+    try:
+        found = application_credentials.get(service, credential_id)
+    except NotFound as error:
+        raise NotFound(message='Could not find token.') from error
+    shown: dict[str, Any] = {'id': found.id, 'name': found.name, 'restricted': not found.unrestricted}
+    if found.access_rules:
+        shown['access_rules'] = [{name: getattr(rule, name) for name in ('id', 'service', 'method', 'path')} for rule in found.access_rules]
+    return shown
 
 
 def _time(seconds: float) -> str | None:

@@ -9,8 +9,9 @@ from common import clock
 from common.db.session import Session
 from common.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from common.ids import new_hex_id
-from identity import passwords
+from identity import application_credentials, passwords
 from identity.brute_force import names_in
+from identity.db import application_credentials as application_credential_rows
 from identity.db import assignments as assignment_rows
 from identity.db import credentials as credential_rows
 from identity.db import projects as project_rows
@@ -145,6 +146,7 @@ def delete(service: IdentityService, user_id: str) -> None:
         find(service, session, user_id)
         assignment_rows.remove_of_actors(session, 'user', [user_id])
         credential_rows.remove_of_users(session, [user_id])
+        application_credential_rows.remove_of_users(session, [user_id])
         service.users.delete_user(session, user_id)
         service.revoke(session, {'user_id': user_id})
 
@@ -231,6 +233,7 @@ def delete_group(service: IdentityService, group_id: str) -> None:
         members = service.users.members(session, [group_id]).get(group_id, [])
         assignment_rows.remove_of_actors(session, 'group', [group_id])
         service.users.delete_group(session, group_id)
+        application_credentials.drop_unheld(service, session, members)
         service.revoke(session, *({'user_id': user_id} for user_id in members))
 
 
@@ -251,6 +254,7 @@ def remove_member(service: IdentityService, group_id: str, user_id: str) -> None
         find(service, session, user_id)
         if not service.users.remove_member(session, user_id, group_id):
             raise NotFound(message=f'User {user_id} is not in group {group_id}.')
+        application_credentials.drop_unheld(service, session, [user_id])
         service.revoke(session, {'user_id': user_id})
 
 

@@ -6,17 +6,21 @@ are asked here, on the record; a record that the caller may not see does not exi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.context import Context
-from common.errors import Conflict, Forbidden, InvalidInput, NotFound, OverQuota
+from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import is_uuid, new_id
+from image import locations, quotas
 from image.db import images as image_queries
 from image.db import members as member_queries
+from image.operations import clear
 from image.records import ACTIVE, BASE, DEACTIVATED, QUEUED, READ_ONLY, RESERVED_PREFIX, SAVING, ImageFilter, ImageRecord
 
 if TYPE_CHECKING:
+    from common.db.session import Session
     from image.service import ImageService
 
 _OWNED = 'This image is not yours to change.'
@@ -56,8 +60,13 @@ def find_own(service: ImageService, ctx: Context, image_id: str, policy: str, se
     return record
 
 
-def create(service: ImageService, ctx: Context, body: dict[str, Any]) -> ImageRecord:
-    """Register an image without data. Raises InvalidInput, Forbidden, Conflict, OverQuota."""
+def create(
+    service: ImageService, ctx: Context, body: dict[str, Any], within: Callable[[Session, ImageRecord], None] | None = None
+) -> ImageRecord:
+    """Register an image without data. Raises InvalidInput, Forbidden, Conflict, OverQuota.
+
+    :param within: what else belongs into the transaction that writes the image
+    """
     forbidden = sorted(set(body) & READ_ONLY)
     if forbidden:
         raise Forbidden(f"Attribute '{forbidden[0]}' is read-only.")
@@ -90,16 +99,14 @@ def create(service: ImageService, ctx: Context, body: dict[str, Any]) -> ImageRe
     )  # fmt: skip
     _check_visibility(service, ctx, record)
     check_amounts(service, record)
-    with service.db.write() as session:
-        _check_quota(service, session, owner)
+
+    def work(session: Session) -> None:
         image_queries.insert_image(session, record)
+        if within is not None:
+            within(session, record)
+
+    quotas.enforced(service, owner, quotas.NEW_IMAGE, work)
     return record
-
-
-def _check_quota(service: ImageService, session: Any, owner: str | None) -> None:
-    limit = service.options.max_images
-    if limit >= 0 and (used := image_queries.count_images(session, owner)) >= limit:
-        raise OverQuota('images', limit=limit, used=used)
 
 
 def _check_property_name(name: str) -> None:
@@ -121,7 +128,7 @@ def check_amounts(service: ImageService, record: ImageRecord) -> None:
 
     for noun, have, limit in (
         ('tags', len(record.tags), service.options.max_tags),
-        ('properties', len(record.properties), service.options.max_properties),
+        ('properties', sum(not name.startswith(RESERVED_PREFIX) for name in record.properties), service.options.max_properties),
     ):
         if have > limit:
             raise TooLarge(f'The limit of image {noun} is {limit}, this would make {have}. Remove some.')
@@ -144,14 +151,17 @@ def list_page(
 def delete(service: ImageService, ctx: Context, image_id: str) -> None:
     """Remove the image, then its data. Raises NotFound, Forbidden, Conflict.
 
-    The row goes first. Should the process die between the two, the sweeper finds data that no row owns and removes it.
+    The image's row goes first. What cannot be removed from a store now, the sweeper removes: the rows of the places remain.
     """
     with service.db.write() as session:
         record = find_own(service, ctx, image_id, 'image:images:delete', session)
         if record.protected:
             raise Forbidden(f'Image {image_id} is protected and cannot be deleted. Unset its "protected" attribute first.')
-        image_queries.remove_image(session, image_id)
-    service.store.delete(image_id)
+        clear.overtake(session, service, ctx, image_id)
+        held = image_queries.remove_image(session, image_id)
+    locations.purge(service, held)
+    if service.cache is not None:
+        service.cache.unlink(image_id)
 
 
 def set_activity(service: ImageService, ctx: Context, image_id: str, active: bool) -> None:

@@ -1,97 +1,40 @@
-"""What the bytes of an image really are.
-
-Detection is oslo.utils' format inspector, fed while the data streams by. An image that lies about its format, names a
-backing or data file, or carries unknown features is refused: a hypervisor that opened it could be made to read files of
-its host.
-"""
+"""What the bytes of an image really are: the rules of disks are shared with the compute hosts, those of containers are the service's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from common.errors import InvalidInput
+from common import image_format
+from common.errors import TooLarge
+from image.ova import OvaInspection
 
-if TYPE_CHECKING:
-    from oslo_utils.imageutils import format_inspector
-
-# What each declared format may look like. A raw disk with a partition table is seen as `gpt`, an encrypted one as `luks`.
-_ACCEPTED: dict[str, frozenset[str]] = {
-    'raw': frozenset({'raw', 'gpt', 'luks'}),
-    'qcow2': frozenset({'qcow2'}),
-    'vhd': frozenset({'vhd'}),
-    'vhdx': frozenset({'vhdx'}),
-    'vdi': frozenset({'vdi'}),
-    'vmdk': frozenset({'vmdk'}),
-    'iso': frozenset({'iso', 'gpt'}),
-    'ami': frozenset({'raw', 'gpt'}),
-    'aki': frozenset({'raw', 'gpt'}),
-    'ari': frozenset({'raw', 'gpt'}),
-    'ploop': frozenset({'raw'}),
-}
-# Formats whose header says how large the disk is that they unfold to.
-_WITH_VIRTUAL_SIZE = frozenset({'qcow2', 'vhd', 'vhdx', 'vdi', 'vmdk'})
+__all__ = ['Inspection']
 
 
-class Inspection:
+class Inspection(image_format.Inspection):
     """Looks at data that passes through `watch`, then `verdict` says whether it is what was declared.
 
-    :param disk_format: the declared format; `None` and containers other than bare data are not inspected
-    :param container_format: the declared container; only what is `bare` has a format that can be seen
+    :param disk_format: the declared format; `None`: nothing is looked at
+    :param container_format: the declared container; in an OVA its archive is looked at
+    :param largest: bytes of the disk that the data may unfold to
     """
 
-    def __init__(self, disk_format: str | None, container_format: str | None) -> None:
-        self._declared = disk_format
-        self._inspect = disk_format in _ACCEPTED and container_format not in ('ova', 'ovf', 'docker', 'compressed')
-        self._wrapper: format_inspector.InspectWrapper | None = None
-        self.virtual_size: int | None = None
+    def __init__(
+        self, disk_format: str | None, container_format: str | None = 'bare', *, enforce: bool = True, largest: int | None = None
+    ) -> None:
+        super().__init__(disk_format, container_format, enforce=enforce)
+        self._ova = OvaInspection() if container_format == 'ova' and disk_format is not None and enforce else None
+        self._largest = largest
 
     def watch(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The same chunks, looked at on their way. Raises InvalidInput as soon as a lie shows."""
-        if not self._inspect:
-            yield from chunks
-            return
-        from oslo_utils.imageutils import format_inspector  # a quarter of a second, which a start need not wait for
-
-        expected = self._declared if self._declared in _WITH_VIRTUAL_SIZE else None
-        self._wrapper = format_inspector.InspectWrapper(chunks, expected_format=expected)
-        try:
-            yield from self._wrapper
-        except format_inspector.ImageFormatError as error:
-            raise self._refusal(str(error)) from None
+        return super().watch(chunks) if self._ova is None else self._ova.watch(chunks)
 
     def verdict(self) -> None:
-        """Judge what has been seen; to be called at the end of the data. Raises InvalidInput."""
-        if not self._inspect or self._wrapper is None or self._declared is None:
+        """Judge what has been seen; to be called at the end of the data. Raises InvalidInput, TooLarge."""
+        if self._ova is not None:
+            self._ova.verdict()
             return
-        self._wrapper.close()
-        seen = {str(found): found for found in self._wrapper.formats or []}
-        accepted = _ACCEPTED[self._declared]
-        if self._declared == 'raw':
-            foreign = set(seen) - accepted
-        else:
-            foreign = set(seen) - accepted or (set() if seen else {'raw'})
-        if foreign:
-            raise self._refusal(f'the data looks like {", ".join(sorted(foreign))}')
-        for name, found in seen.items():
-            self._check_safety(name, found)
-            if name in _WITH_VIRTUAL_SIZE:
-                self.virtual_size = int(found.virtual_size)
-
-    def _check_safety(self, name: str, found: format_inspector.FileInspector) -> None:
-        from oslo_utils.imageutils import format_inspector
-
-        try:
-            found.safety_check()
-        except format_inspector.SafetyCheckFailed as error:
-            if name in ('gpt', 'luks', 'iso'):
-                return  # about partition tables and ciphers, which the guest alone reads
-            reasons = '; '.join(str(violation) for violation in error.failures.values())
-            raise InvalidInput(
-                f'The image is refused: {reasons}. Flatten it with "qemu-img convert" and upload the result.', field='disk_format'
-            ) from None
-
-    def _refusal(self, why: str) -> InvalidInput:
-        return InvalidInput(
-            f'The data does not match disk_format {self._declared}: {why}. Set disk_format to what the file really is.', field='disk_format'
-        )
+        super().verdict()
+        if self._largest is not None and (self.virtual_size or 0) > self._largest:
+            raise TooLarge(f'The image unfolds to a disk of {self.virtual_size} bytes; the most is {self._largest}.')

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.context import Context
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound, OverQuota
 from image import images
 from image.db import members as queries
-from image.records import MEMBER_STATUSES, MemberRecord
+from image.records import MEMBER_STATUSES, ImageRecord, MemberRecord
 
 if TYPE_CHECKING:
     from image.service import ImageService
@@ -41,20 +41,57 @@ def show_member(service: ImageService, ctx: Context, image_id: str, member: str)
 
 def add_member(service: ImageService, ctx: Context, image_id: str, member: str) -> MemberRecord:
     """Offer the image to a project. Raises NotFound, Forbidden, Conflict, OverQuota."""
-    if not member or len(member) > 64:
-        raise InvalidInput('member is a project id of 1 to 64 characters.', field='member')
-    when = now()
     with service.db.write() as session:
-        record = images.find_own(service, ctx, image_id, 'image:members:add', session)
-        if record.visibility != 'shared':
-            raise Forbidden(f'Only shared images have members; this one is {record.visibility}.')
+        _find_shared(service, ctx, image_id, session)
         if queries.get_member(session, image_id, member) is not None:
             raise Conflict(f'Image {image_id} is offered to {member} already.')
-        if (used := queries.count_members(session, image_id)) >= service.options.max_members:
-            raise OverQuota('image members', limit=service.options.max_members, used=used)
-        found = MemberRecord(image_id, member, 'pending', when, when)
-        queries.insert_member(session, found)
+        return _insert(service, session, image_id, member)
+
+
+def offer(service: ImageService, ctx: Context, image_id: str, member: str) -> MemberRecord:
+    """As `add_member`, but an offer that stands is fine."""
+    with service.db.write() as session:
+        _find_shared(service, ctx, image_id, session)
+        return queries.get_member(session, image_id, member) or _insert(service, session, image_id, member)
+
+
+def replace(service: ImageService, ctx: Context, image_id: str, wanted: list[str]) -> None:
+    """Offer the image to these projects and no other; offers that stand keep their status. Raises NotFound, Forbidden, OverQuota."""
+    with service.db.write() as session:
+        record = _find_shared(service, ctx, image_id, session)
+        if not service.policy.check(ctx, 'image:members:remove', images.target(record)):
+            raise Forbidden('You may not take offers of this image back.')
+        standing = {found.member for found in queries.list_members(session, image_id)}
+        for member in standing - set(wanted):
+            queries.remove_member(session, image_id, member)
+        for member in dict.fromkeys(wanted):
+            if member not in standing:
+                _insert(service, session, image_id, member)
+
+
+def _find_shared(service: ImageService, ctx: Context, image_id: str, session: Any) -> ImageRecord:
+    record = images.find_own(service, ctx, image_id, 'image:members:add', session)
+    if record.visibility != 'shared':
+        raise Forbidden(f'Only shared images have members; this one is {record.visibility}.')
+    return record
+
+
+def _insert(service: ImageService, session: Any, image_id: str, member: str) -> MemberRecord:
+    if not member or len(member) > 64:
+        raise InvalidInput('member is a project id of 1 to 64 characters.', field='member')
+    if (used := queries.count_members(session, image_id)) >= service.options.max_members:
+        raise OverQuota('image members', limit=service.options.max_members, used=used)
+    when = now()
+    found = MemberRecord(image_id, member, 'pending', when, when)
+    queries.insert_member(session, found)
     return found
+
+
+def shared_with(service: ImageService, ctx: Context, member: str) -> list[MemberRecord]:
+    """What is offered to a project: all of it for the project itself and administrators, what the caller's project offers for others."""
+    owner = None if ctx.is_admin or member == ctx.project_id else ctx.project_id
+    with service.db.read() as session:
+        return queries.list_shared_with(session, member[:65], owner)
 
 
 def set_status(service: ImageService, ctx: Context, image_id: str, member: str, status: str) -> MemberRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from typing import Any
 
 DISK_FORMATS = ('ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'ploop', 'iso')
 CONTAINER_FORMATS = ('ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed')
@@ -11,6 +12,9 @@ VISIBILITIES = ('public', 'community', 'shared', 'private')
 MEMBER_STATUSES = ('pending', 'accepted', 'rejected')
 
 QUEUED, SAVING, ACTIVE, DEACTIVATED = 'queued', 'saving', 'active', 'deactivated'
+UPLOADING, IMPORTING = 'uploading', 'importing'
+TASK_STATUSES = ('pending', 'processing', 'success', 'failure')
+TASK_TYPES = ('import', 'api_image_import', 'location_import')
 
 # Attributes that a client never sets.
 READ_ONLY = frozenset(
@@ -25,6 +29,23 @@ BASE = frozenset(
 )
 # Custom properties that only the service itself may write.
 RESERVED_PREFIX = 'os_glance_'
+
+
+@dataclasses.dataclass(slots=True)
+class LocationRecord:
+    """A place that holds the data of an image. `url` is empty where the store finds the data by the image's id alone.
+
+    `status`: writing, unverified, active, pending_delete. `is_own`: the store holds the data itself, so it goes when the image does.
+    """
+
+    id: int
+    image_id: str
+    store: str
+    url: str
+    metadata: dict[str, Any]
+    status: str
+    is_own: bool
+    upload_id: str | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -52,6 +73,8 @@ class ImageRecord:
     upload_id: str | None = None
     tags: list[str] = dataclasses.field(default_factory=list)
     properties: dict[str, str] = dataclasses.field(default_factory=dict)
+    # Those that can be read, and those that a client says can be; in the order that clients gave them.
+    locations: list[LocationRecord] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,3 +101,22 @@ class ImageFilter:
     size_min: int | None = None
     size_max: int | None = None
     times: tuple[tuple[str, str, datetime.datetime], ...] = ()
+
+
+@dataclasses.dataclass(slots=True)
+class TaskRecord:
+    """A task as clients see it. `input` is what was asked for, `result` what came of it, `message` why it failed."""
+
+    id: str
+    type: str
+    status: str
+    owner: str | None
+    image_id: str | None
+    request_id: str | None
+    user_id: str | None
+    input: dict[str, Any] | None
+    result: dict[str, Any] | None
+    message: str
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    expires_at: datetime.datetime | None = None

@@ -6,20 +6,28 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from image.conf import ImageOptions
-from image.drivers.base import Store
+from image.stores import Stores
 
 if TYPE_CHECKING:
     from common.db import Database
     from common.operations import Operations
     from common.policy import Policy
+    from common.rest import RestClient
+    from image.caching import ImageCache
+    from image.quotas import ImageQuotas
+    from image.staging_area import StagingArea
 
 
 @dataclasses.dataclass(slots=True)
 class ImageService:
-    """What a handler of the API needs. `ops` is there for the timeline; uploads are requests, not operations."""
+    """What a handler of the API and a step of an operation need. Uploads are requests, imports are operations."""
 
     options: ImageOptions
     db: Database
     policy: Policy
     ops: Operations
-    store: Store
+    stores: Stores
+    staging: StagingArea
+    identity: RestClient
+    quotas: ImageQuotas = None  # type: ignore[assignment]
+    cache: ImageCache | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from common.errors import PileusError
+from pileus import image_verbs
 from pileus import settings as state_files
 
 Verb = Callable[[argparse.Namespace], int]
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
             help='a request id (req-...), or the id or name of a server' if name == 'timeline' else 'the id or name of a server',
         )
         verb.add_argument('--os-cloud', help='a cloud of clouds.yaml; else the environment, else the state folder')
+    image = verbs.add_parser('image', help='files into images, images into files', description='Files into images, images into files.')
+    image_verbs.add(image, lambda *words: _verb(*words, as_json=True))
     messages = _verb(verbs, 'messages', messages_verb, 'messages that were given up', as_json=True)
     messages.add_argument('--purge', action='store_true', help='forget them')
     config = _verb(verbs, 'config', config_verb, 'the configuration: values and where they come from, or a documented sample')

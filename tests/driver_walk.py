@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from common.errors import NotFound
-from compute.virt.base import NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, Driver, InterfaceSpec, ServerSpec, VolumeSpec
+from compute.virt.base import NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, Download, Driver, InterfaceSpec, ServerSpec, VolumeSpec
 
 Make = Callable[[], ServerSpec]
+
+
+def download(image_id: str, disk_format: str, data: bytes, **rest: Any) -> Download:
+    """An image service that has this one image; its data comes in two pieces."""
+    half = len(data) // 2
+    return Download(image_id, disk_format, lambda offset: iter([data[offset : offset + half], data[offset + half :]]), **rest)
 
 
 def twice(do: Callable[[], object]) -> None:

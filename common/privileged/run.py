@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from common.clock import monotonic
 from common.errors import PileusError, Transient
 from common.privileged.commands import ALLOWED, FOLDERS, find
+
+_LOOK = 0.5  # seconds between two calls of `while_waiting`
 
 
 class CommandFailed(Transient):
@@ -48,6 +52,7 @@ def run(
     netns: str | None = None,
     environment: dict[str, str] | None = None,
     limits: dict[str, int] | None = None,
+    while_waiting: Callable[[], object] | None = None,
 ) -> Completed:
     """Run a command as root and wait for it.
 
@@ -55,6 +60,7 @@ def run(
     :param stdin: text for its standard input, the way for secrets
     :param netns: a network namespace to run it in
     :param limits: bounds of prlimit(1), for commands that read what users made: 'as' and 'fsize' in bytes, 'cpu' in seconds
+    :param while_waiting: called twice a second while the command runs; what it raises ends the command and is passed on
     :raises: CommandFailed with `check`, Transient when it takes too long, PileusError when it may not run, CommandMissing when
         it is not installed
     """
@@ -71,13 +77,37 @@ def run(
         words = [find('ip') or 'ip', 'netns', 'exec', netns, *words]
     if os.geteuid() != 0:
         words = [find('sudo') or 'sudo', '-n', *words]
+    given: dict[str, Any] = {'text': True, 'env': {'PATH': FOLDERS, 'LC_ALL': 'C', **(environment or {})}}
     try:
-        done = subprocess.run(
-            words, input=stdin, capture_output=True, text=True, timeout=timeout, check=False,
-            env={'PATH': FOLDERS, 'LC_ALL': 'C', **(environment or {})}, stdin=subprocess.DEVNULL if stdin is None else None,
-        )  # fmt: skip
+        if while_waiting is None:
+            quiet = subprocess.DEVNULL if stdin is None else None
+            done = subprocess.run(words, input=stdin, capture_output=True, timeout=timeout, check=False, stdin=quiet, **given)
+        else:
+            done = _attended(words, stdin, timeout, while_waiting, given)
     except subprocess.TimeoutExpired as error:
         raise Transient(f'The command {name} did not end within {timeout:.0f} s on the host.') from error
     if check and done.returncode != 0:
         raise CommandFailed(name, done.returncode, done.stderr)
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def _attended(
+    words: list[str], stdin: str | None, timeout: float, while_waiting: Callable[[], object], given: dict[str, Any]
+) -> subprocess.CompletedProcess[str]:
+    """As subprocess.run; whatever ends the wait early ends the process."""
+    end = monotonic() + timeout
+    source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+    with subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **given) as process:
+        try:
+            while True:
+                try:
+                    stdout, stderr = process.communicate(stdin, timeout=max(0.0, min(_LOOK, end - monotonic())))
+                    return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+                except subprocess.TimeoutExpired:
+                    if monotonic() >= end:
+                        raise
+                    stdin = None  # it is on its way; to give it twice is an error
+                    while_waiting()
+        except BaseException:
+            process.kill()
+            raise

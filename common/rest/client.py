@@ -89,6 +89,10 @@ class RestClient:
         """The same client on behalf of another request."""
         return RestClient(self._transport, self._url, self._token, self._type, ctx)
 
+    def acting_as(self, token: str) -> RestClient:
+        """The same client with a user's token: what follows is done with that user's rights."""
+        return RestClient(self._transport, self._url, token, self._type, self._ctx)
+
     def get(self, path: str, **rest: Any) -> Any:
         """The parsed body of a GET."""
         return self.request('GET', path, **rest)
@@ -126,12 +130,22 @@ class RestClient:
             raise error_of(answer.status, text)
         return json_module.loads(text) if text else None
 
-    def stream(self, path: str, timeout: float = TIMEOUT) -> Iterator[bytes]:
-        """The body of a GET in pieces. Raises as `request` does, before the first piece or at a broken connection."""
-        answer = self._send('GET', path, None, None, {'Accept': '*/*'}, None, timeout)
+    def at(self, url: str) -> RestClient:
+        """The same client, signed in alike, for another endpoint of the cloud."""
+        return RestClient(self._transport, url, self._token, self._type, self._ctx)
+
+    def open(self, path: str, *, headers: dict[str, str] | None = None, timeout: float = TIMEOUT) -> Answer:
+        """The answer to a GET, its body in pieces; the caller closes it. Raises as `request` does."""
+        answer = self._send('GET', path, None, None, {'Accept': '*/*', **(headers or {})}, None, timeout)
         if answer.status >= 400:
             raise error_of(answer.status, answer.read())
-        return _streamed(answer)
+        return answer
+
+    def stream(self, path: str, timeout: float = TIMEOUT, offset: int = 0) -> Iterator[bytes]:
+        """The body of a GET in pieces, from a byte on. Raises as `request` does, before the first piece or at a broken connection."""
+        answer = self.open(path, headers={'Range': f'bytes={offset}-'} if offset else None, timeout=timeout)
+        pieces = _streamed(answer)
+        return pieces if answer.status == 206 or not offset else _without(pieces, offset)
 
     def _send(self, method: str, path: str, json: Any, data: Any, headers: Any, version: str | None, timeout: float) -> Answer:
         sent = {'Accept': 'application/json', **(headers or {})}
@@ -168,6 +182,14 @@ def _streamed(answer: Answer) -> Iterator[bytes]:
         yield from answer.pieces
     finally:
         answer.close()
+
+
+def _without(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """All but the first bytes, for an answer that is the whole where a part was asked for."""
+    for piece in pieces:
+        if len(piece) > count:
+            yield piece[count:]
+        count = max(0, count - len(piece))
 
 
 def error_of(status: int, body: bytes) -> PileusError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.tokens.access_rules import AccessRule, RuleBook
 from common.tokens.claims import Claims
 from common.tokens.feed import RevocationFeed, take_in
 from common.tokens.keys import KeySource, PublishedKeys, SigningKeys
@@ -11,6 +12,7 @@ from common.tokens.sign import TokenSigner, new_audit_id
 from common.tokens.verify import TokenVerifier
 
 __all__ = [
+    'AccessRule',
     'AskIdentity',
     'Claims',
     'KeySource',
@@ -18,6 +20,7 @@ __all__ = [
     'Revocation',
     'RevocationFeed',
     'Revocations',
+    'RuleBook',
     'SigningKeys',
     'TokenSigner',
     'TokenVerifier',

@@ -115,6 +115,8 @@ class Claims:
             methods=self.methods,
             audit_ids=self.audit_ids,
             expires_at=self.expires_at,
+            trust_id=self.trust_id,
+            application_credential_id=self.application_credential_id,
             **rest,
         )
 

@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 
 from common import clock
 from common.errors import Unauthorized
+from common.tokens.access_rules import RuleBook
 from common.tokens.claims import Claims, unpack
 from common.tokens.keys import KEY_ID_SIZE, KeySource
 from common.tokens.opaque import OPAQUE_PREFIX
@@ -28,11 +29,18 @@ class TokenVerifier:
     :param revocations: the events in force in this process
     :param remembered: how many verified tokens are kept (about 1 KiB each)
     :param opaque: gives the claims of a token that cannot be read here; None: such tokens are refused
+    :param access_rules: what the digests in tokens stand for, for who checks requests; None: tokens with rules are good for nothing
     """
 
     def __init__(
-        self, keys: KeySource, revocations: Revocations, remembered: int = 4096, opaque: Callable[[str], Claims] | None = None
+        self,
+        keys: KeySource,
+        revocations: Revocations,
+        remembered: int = 4096,
+        opaque: Callable[[str], Claims] | None = None,
+        access_rules: RuleBook | None = None,
     ) -> None:
+        self.access_rules = access_rules
         self._keys = keys
         self._opaque = opaque
         self._remembered = remembered

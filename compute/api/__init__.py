@@ -4,6 +4,7 @@ from common.operations.api import events_resource
 from compute.api import operator, quotas
 from compute.api.attachments import ATTACHMENTS, INTERFACES
 from compute.api.flavors import FLAVORS
+from compute.api.images import IMAGES
 from compute.api.keypairs import KEYPAIRS
 from compute.api.server_actions import ACTION_ROUTES
 from compute.api.server_parts import PARTS
@@ -19,6 +20,7 @@ RESOURCES = [
     INTERFACES,
     FLAVORS,
     KEYPAIRS,
+    IMAGES,
     *operator.RESOURCES,
     *quotas.RESOURCES,
     events_resource('compute'),

@@ -54,6 +54,14 @@ TAGS = answer({'tags': [str]})
 ACTIONS = answer({'instanceActions': [_ACTION]})
 ACTION = answer({'instanceAction': _ACTION})
 SECURITY_GROUPS = answer({'security_groups': [{'id': str, 'name': str, 'description': str, 'tenant_id': str, 'rules': [object]}]})
+_IMAGE = {
+    'id': str, 'name': (str, None), 'links': _LINKS, 'status?': str, 'progress?': int, 'minDisk?': int, 'minRam?': int, 'created?': str,
+    'updated?': str, 'metadata?': {str: str}, 'OS-EXT-IMG-SIZE:size?': (int, None), 'OS-DCF:diskConfig?': str,
+    'server?': {'id': str, 'links': _LINKS},
+}  # fmt: skip
+IMAGE = answer({'image': _IMAGE})
+IMAGES = answer({'images': [_IMAGE], 'images_links?': _LINKS})
+IMAGE_MADE = answer({'image_id?': str})
 DIAGNOSTICS = answer(dict)
 EXTENSIONS = answer({'extensions': [object]})
 EXTRA_SPEC = answer({str: str})

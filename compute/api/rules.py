@@ -26,6 +26,8 @@ SERVER_RULES = [
             'lock',
             'unlock',
             'security_groups',
+            'create_image',
+            'create_backup',
         )
     ),
     Rule('compute:servers:reset_state', ADMIN, 'Set the state of a server by hand'),

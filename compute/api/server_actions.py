@@ -7,8 +7,10 @@ from typing import Any
 from common.api import ACTIONS, GET, Action, Call, Enum, Int, Obj, Reply, Resource, Str
 from common.api.types import Raw
 from common.errors import Conflict, NotFound
-from compute import security_groups, servers
+from compute import security_groups, servers, snapshots
 from compute.api import answers
+from compute.api.server_schemas import METADATA, NAME
+from compute.api.versions import minor
 from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
 from compute.server_states import (
     ACTIVE,
@@ -106,6 +108,31 @@ def remove_group(call: Call) -> None:
     security_groups.change(call.service, call.ctx, call.params['id'], call.body['name'], present=False)
 
 
+def create_image(call: Call) -> Reply:
+    """Make an image of its disk."""
+    body = call.body
+    made = snapshots.create_image(call.service, call.ctx, call.params['id'], body['name'], body.get('metadata') or {})
+    return _image_made(call, *made)
+
+
+def create_backup(call: Call) -> Reply:
+    """Make an image of its disk, and remove older ones of the kind."""
+    body = call.body
+    made = snapshots.create_backup(
+        call.service, call.ctx, call.params['id'], body['name'], body['backup_type'], int(body['rotation']), body.get('metadata') or {}
+    )
+    return _image_made(call, *made)
+
+
+def _image_made(call: Call, image_id: str | None, operation_id: str) -> Reply:
+    if image_id is None:
+        return Reply(None)
+    snapshots.wait_until_registered(call.service, operation_id)
+    if minor(call) >= 45:
+        return Reply({'image_id': image_id}, wrap=False)
+    return Reply(None, headers={'Location': call.url(f'/v2.1/images/{image_id}')})
+
+
 def list_groups(call: Call) -> Reply:
     """Security groups of its ports."""
     return Reply({'security_groups': security_groups.of_server(call.service, call.ctx, call.params['id'])}, wrap=False)
@@ -122,6 +149,7 @@ def diagnostics(call: Call) -> Reply:
 
 _ANY = Raw({}, 'anything')
 _GROUP = Obj({'name': Str(255, min=1)}, required=['name'])
+_COPY = {'name': Raw(NAME, 'a name'), 'metadata': Raw(METADATA, 'texts by key')}
 _ID = '/v2.1/{project}/servers/{id}'
 
 ACTION_ROUTES = Resource(
@@ -152,6 +180,18 @@ ACTION_ROUTES = Resource(
                 ),
                 'os-resetState': Action(
                     reset_state, policy='compute:servers:reset_state', body=Obj({'state': Enum('active', 'error')}, required=['state'])
+                ),
+                'createImage': Action(
+                    create_image,
+                    policy='compute:servers:create_image',
+                    body=Obj(_COPY, required=['name']),
+                    response=answers.IMAGE_MADE,
+                ),
+                'createBackup': Action(
+                    create_backup,
+                    policy='compute:servers:create_backup',
+                    body=Obj({**_COPY, 'backup_type': Str(255), 'rotation': Int(0, 1000)}, required=['name', 'backup_type', 'rotation']),
+                    response=answers.IMAGE_MADE,
                 ),
                 'addSecurityGroup': Action(add_group, policy='compute:servers:security_groups', body=_GROUP),
                 'removeSecurityGroup': Action(remove_group, policy='compute:servers:security_groups', body=_GROUP),

@@ -110,7 +110,7 @@ def remove_tag(call: Call) -> None:
 
 # -- what was done to it
 
-_ACTIONS = {'boot': 'create'}
+_ACTIONS = {'boot': 'create', 'snapshot': 'createImage'}
 _RESULTS = {'done': 'Success', 'skipped': 'Success', 'failed': 'Error'}
 
 

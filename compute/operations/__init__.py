@@ -4,6 +4,22 @@ from compute.operations.boot import BOOT
 from compute.operations.delete import DELETE
 from compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
+from compute.operations.snapshot import SNAPSHOT
 from compute.operations.volumes import ATTACH, DETACH
 
-DEFINITIONS = [BOOT, DELETE, STOP, START, REBOOT, PAUSE, UNPAUSE, SUSPEND, RESUME, ATTACH, DETACH, ATTACH_INTERFACE, DETACH_INTERFACE]
+DEFINITIONS = [
+    BOOT,
+    DELETE,
+    STOP,
+    START,
+    REBOOT,
+    PAUSE,
+    UNPAUSE,
+    SUSPEND,
+    RESUME,
+    ATTACH,
+    DETACH,
+    ATTACH_INTERFACE,
+    DETACH_INTERFACE,
+    SNAPSHOT,
+]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
-from common.errors import NotFound, Refused
+from common.errors import Refused
 from common.operations import HOST, SERVICE, NotYet, Operation, Step, minutes
 from compute import describe
 from compute.db import servers as queries
-from compute.operations import ports, volumes
+from compute.operations import images, ports, volumes
 from compute.server_states import ACTIVE, BUILDING, ERROR, NETWORKING, SCHEDULING, SPAWNING
 from compute.virt.base import RUNNING, ImageSpec, VolumeSpec
 
@@ -83,23 +83,8 @@ def _complete_volumes(run: Run) -> None:
 # -- on the host
 
 
-def _fetch_image(run: Run) -> dict[str, Any]:
-    image, driver = run.params['image'], run.world.driver
-    if driver.needs_image_data and driver.cached_image(image['id']) is None:
-        client = run.world.service.image.with_context(run.ctx)
-        try:
-            chunks = client.stream(f'/v2/images/{image["id"]}/file')
-        except NotFound:
-            raise NotFound(message=f'Image {image["id"]} was deleted before the server could be made from it.') from None
-        driver.cache_image(image['id'], image['disk_format'], _checked(run, chunks), image.get('os_hash_value'))
-    return {}
-
-
-def _checked(run: Run, chunks: Any) -> Any:
-    """The same chunks; ends early when the operation should."""
-    for chunk in chunks:
-        run.check()
-        yield chunk
+def _fetch_image(run: Run) -> None:
+    images.keep(run, run.params['image'])
 
 
 def _image(run: Run) -> ImageSpec | None:

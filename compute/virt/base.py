@@ -12,7 +12,7 @@ import abc
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 # Power states, as the API numbers them.
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED, SUSPENDED = 0, 1, 3, 4, 6, 7
@@ -52,6 +52,39 @@ class ImageSpec:
     disk_format: str
     path: pathlib.Path | None
     properties: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def nothing_to_tell(done: int = 0, total: int = 0) -> None:
+    """A `Tell` for callers that have none."""
+
+
+Tell = Callable[[int, int], None]
+"""Called now and then by long work with (bytes done, bytes in all; 0: unknown). It raises when the work should end."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Download:
+    """An image to be had from the image service.
+
+    `open(offset)` gives its data from a byte on, and may break off with Transient. `size` in bytes, if it is known;
+    `hash_algorithm` and `hash_value` are what the image service has recorded of the whole.
+    """
+
+    image_id: str
+    disk_format: str
+    open: Callable[[int], Iterator[bytes]]
+    size: int | None = None
+    hash_algorithm: str = 'sha512'
+    hash_value: str | None = None
+    tell: Tell = nothing_to_tell
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How much a host keeps of images that no server on it uses. 0: no limit."""
+
+    max_bytes: int = 0
+    max_idle: float = 0.0  # seconds since the last use
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -227,6 +260,34 @@ class Driver(abc.ABC):
         """Where an image is in the host's cache, or None."""
         return None
 
-    def cache_image(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path | None:
-        """Take an image into the cache, verified by its hash. A cached one is kept."""
+    def cache_image(self, image: Download) -> pathlib.Path | None:
+        """Take an image into the cache, verified by its hash and inspected; gives its path. A cached one is kept.
+
+        Transient when the data broke off (what has arrived is kept, the next call goes on from there) or arrived damaged;
+        InvalidInput when the data is not what it is said to be, or not safe to open: no host can use it.
+        """
         return None
+
+    def prune_images(self) -> list[str]:
+        """Remove images that have no user, as far as the limits of the cache want it; gives their ids."""
+        return []
+
+    # -- copies of disks (capability 'snapshot')
+
+    # The disk format of the copies.
+    snapshot_format = 'raw'
+
+    @abc.abstractmethod
+    def make_snapshot(self, server_id: str, snapshot_id: str, tell: Tell) -> int:
+        """Copy the root disk as it is at one instant, flat, into a file of the host; a running guest runs on. Gives its bytes.
+
+        One that is whole already is kept; one that was begun is begun anew. Refused when there is no root disk or no room.
+        """
+
+    @abc.abstractmethod
+    def open_snapshot(self, server_id: str, snapshot_id: str) -> BinaryIO:
+        """The copy, to be read. NotFound when there is none."""
+
+    @abc.abstractmethod
+    def delete_snapshot(self, server_id: str, snapshot_id: str) -> None:
+        """Remove the copy, and end the making of it; an absent one is fine."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from identity.api.access_rules import ACCESS_RULES
+from identity.api.application_credentials import APPLICATION_CREDENTIALS
 from identity.api.auth import TOKENS
 from identity.api.credentials import CREDENTIALS
 from identity.api.domain_config import DOMAIN_CONFIG
@@ -21,6 +23,7 @@ from identity.api.revocation_events import REVOCATION_EVENTS
 from identity.api.role_assignments import ROLE_ASSIGNMENTS
 from identity.api.roles import ROLES
 from identity.api.services import SERVICES
+from identity.api.signed_requests import SIGNED_REQUESTS
 from identity.api.users import USERS
 from identity.api.v2 import RESOURCES_V2
 from identity.api.verification import TOKEN_KEYS
@@ -42,6 +45,9 @@ RESOURCES = (
     ENDPOINTS,
     CREDENTIALS,
     EC2_CREDENTIALS,
+    SIGNED_REQUESTS,
+    APPLICATION_CREDENTIALS,
+    ACCESS_RULES,
     ENDPOINT_GROUPS,
     ENDPOINT_FILTER,
     POLICIES,

@@ -11,6 +11,7 @@ from typing import Any
 from common.api.call import Call
 from common.errors import Forbidden, NotFound
 from common.policy import Rule
+from identity import application_credentials
 
 CLOUD = ('system', 'project')
 """Scopes of rules for the whole cloud: an administrator of one domain is none of the cloud."""
@@ -56,3 +57,8 @@ def domain_of_list(call: Call, rule: str, wanted: str | None) -> str | None:
     domain_id = wanted if wanted is not None or call.ctx.domain_id is None else call.ctx.domain_id
     authorize(call, rule, domain_id=domain_id)
     return domain_id
+
+
+def refuse_delegated(call: Call) -> None:
+    """Raises Forbidden for callers that act by a trust, by OAuth, or by a restricted application credential: they make no secrets that last."""
+    application_credentials.check_may_manage(call.service, call.ctx)

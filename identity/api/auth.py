@@ -15,6 +15,7 @@ from identity.api import access
 from identity.api.domains import show_domain_view
 from identity.api.projects import project_view
 from identity.api.views import self_link
+from identity.receipts import HEADER, MoreMethodsNeeded
 from identity.service import IdentityService
 
 _REFERENCE = {'type': 'object', 'properties': {'id': {'type': 'string'}, 'name': {'type': 'string'}}}
@@ -51,6 +52,34 @@ AUTH = {
                                     'anyOf': [{'required': ['id']}, {'required': ['name']}],
                                 }
                             },
+                        },
+                        'totp': {
+                            'type': 'object',
+                            'required': ['user'],
+                            'properties': {
+                                'user': {
+                                    'type': 'object',
+                                    'required': ['passcode'],
+                                    'properties': {
+                                        'id': {'type': 'string'},
+                                        'name': {'type': 'string'},
+                                        'passcode': {'type': 'string', 'x-secret': True},
+                                        'domain': _REFERENCE,
+                                    },
+                                    'anyOf': [{'required': ['id']}, {'required': ['name']}],
+                                }
+                            },
+                        },
+                        'application_credential': {
+                            'type': 'object',
+                            'required': ['secret'],
+                            'properties': {
+                                'id': {'type': 'string'},
+                                'name': {'type': 'string'},
+                                'secret': {'type': 'string', 'x-secret': True},
+                                'user': _SCOPED,
+                            },
+                            'anyOf': [{'required': ['id']}, {'required': ['name', 'user']}],
                         },
                         'token': {'type': 'object', 'required': ['id'], 'properties': {'id': {'type': 'string', 'x-secret': True}}},
                     },
@@ -95,7 +124,10 @@ def create_token(call: Call) -> Reply:
     scope = auth.get('scope')
     if isinstance(scope, dict) and len(scope) > 1:
         raise InvalidInput('A token has one scope: project, domain or system.', field='auth.scope')
-    found = authentication.authenticate(service, call.ctx, auth['identity'], scope)
+    try:
+        found = authentication.authenticate(service, call.ctx, auth['identity'], scope, call.header(HEADER))
+    except MoreMethodsNeeded as more:
+        return Reply(more.body, 401, more.headers, wrap=False)
     view = tokens.TokenView(found.claims, found.proof.user, found.proof.domain, found.scope)
     shown = tokens.body(service, view, with_catalog='nocatalog' not in call.query)
     return Reply(shown, 201, {'X-Subject-Token': tokens.issue(service, found), 'Vary': 'X-Auth-Token'}, wrap=False)

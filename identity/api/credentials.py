@@ -57,6 +57,7 @@ def create_credential(call: Call) -> dict[str, Any]:
     """Keep a secret, the caller's own unless told otherwise."""
     values = {'user_id': call.ctx.user_id, **with_extra(call.body, _KNOWN)}
     access.authorize(call, CHANGE.name, user_id=values['user_id'])
+    access.refuse_delegated(call)
     return credential_view(call, credentials.create(call.service, values))
 
 
@@ -68,6 +69,7 @@ def show_credential(call: Call) -> dict[str, Any]:
 def update_credential(call: Call) -> dict[str, Any]:
     """Change the secret."""
     record = _load(call, CHANGE)
+    access.refuse_delegated(call)
     return credential_view(call, credentials.update(call.service, record.id, with_extra(call.body, _KNOWN)))
 
 

@@ -14,7 +14,7 @@ from identity.ec2 import AccessKey
 
 SEE = Rule('identity:ec2_credentials:show', f'{access.ADMIN_OR_SYSTEM_READER} or {access.SELF}', 'See the access keys of a user')
 CHANGE = Rule('identity:ec2_credentials:update', f'{access.CLOUD_ADMIN} or {access.SELF}', 'Make and delete access keys of a user')
-_CREATE = {
+CREATE = {
     'type': 'object',
     'required': ['tenant_id'],
     'properties': {'tenant_id': {'type': 'string', 'minLength': 1, 'maxLength': 64}},
@@ -33,7 +33,8 @@ def key_view(call: Call, key: AccessKey) -> dict[str, Any]:
     }
 
 
-def _user(call: Call, rule: Rule) -> str:
+def user_of(call: Call, rule: Rule) -> str:
+    """The user of the path, if the caller may do this to the access keys of that user. Raises Forbidden."""
     user_id = call.params['user_id']
     access.authorize(call, rule.name, user_id=user_id)
     return user_id
@@ -41,23 +42,24 @@ def _user(call: Call, rule: Rule) -> str:
 
 def list_keys(call: Call) -> list[dict[str, Any]]:
     """The access keys of a user."""
-    return [key_view(call, key) for key in ec2.list_all(call.service, _user(call, SEE))]
+    return [key_view(call, key) for key in ec2.list_all(call.service, user_of(call, SEE))]
 
 
 def create_key(call: Call) -> Reply:
     """Make an access key for a project. The request is not wrapped, the answer is."""
-    made = ec2.create(call.service, _user(call, CHANGE), call.body['tenant_id'])
+    access.refuse_delegated(call)
+    made = ec2.create(call.service, user_of(call, CHANGE), call.body['tenant_id'])
     return Reply({'credential': key_view(call, made)}, wrap=False)
 
 
 def show_key(call: Call) -> dict[str, Any]:
     """One access key."""
-    return key_view(call, ec2.get(call.service, _user(call, SEE), call.params['access']))
+    return key_view(call, ec2.get(call.service, user_of(call, SEE), call.params['access']))
 
 
 def delete_key(call: Call) -> None:
     """Forget an access key."""
-    ec2.delete(call.service, _user(call, CHANGE), call.params['access'])
+    ec2.delete(call.service, user_of(call, CHANGE), call.params['access'])
 
 
 _ALL = '/v3/users/{user_id}/credentials/OS-EC2'
@@ -68,7 +70,7 @@ EC2_CREDENTIALS = Resource(
     rules=[SEE, CHANGE],
     routes=[
         GET(_ALL, list_keys, policy=SEE),
-        POST(_ALL, create_key, policy=CHANGE, ok=201, body=_CREATE, wrap=False),
+        POST(_ALL, create_key, policy=CHANGE, ok=201, body=CREATE, wrap=False),
         GET(f'{_ALL}/{{access}}', show_key, policy=SEE),
         DELETE(f'{_ALL}/{{access}}', delete_key, policy=CHANGE),
     ],

@@ -50,7 +50,7 @@ def check_group(call: Call) -> None:
 
 
 def update_group(call: Call) -> dict[str, Any]:
-    """Change an endpoint group; filters are merged."""
+    """Change an endpoint group; filters are merged. The `openstack` client sends null where it changes none."""
     return group_view(call, endpoint_groups.update(call.service, call.params['endpoint_group_id'], call.body))
 
 
@@ -74,7 +74,7 @@ ENDPOINT_GROUPS = Resource(
         Field('id', Str(64), READ_ONLY),
         Field('name', Str(255, 1, pattern=r'\S'), REQUIRED),
         Field('description', Str(65535) | None),
-        Field('filters', Obj, REQUIRED),
+        Field('filters', Obj | None, REQUIRED),
     ],
     filters=text_filters('name'),
     routes=[

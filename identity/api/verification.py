@@ -9,7 +9,7 @@ from common.api.resource import GET, Resource
 from common.api.types import Int
 from common.errors import InvalidInput
 from common.policy import Rule
-from identity import tokens
+from identity import access_rules, tokens
 from identity.service import IdentityService
 
 SEE_REVOCATIONS = Rule('identity:revocations:list', 'role:service or role:admin', 'List revocation events')
@@ -39,12 +39,18 @@ def show_claims(call: Call) -> Reply:
     return Reply({'claims': packed}, 200, {'Cache-Control': 'no-store', 'Vary': 'X-Auth-Token, X-Subject-Token'}, wrap=False)
 
 
+def show_access_rules(call: Call) -> Reply:
+    """The access rules that a digest in tokens stands for; they never change. NotFound when no credential has them any more."""
+    return Reply({'access_rules': access_rules.by_digest(call.service, call.params['digest'])}, wrap=False)
+
+
 TOKEN_KEYS = Resource(
     'keys',
     rules=[SEE_REVOCATIONS, SEE_CLAIMS],
     routes=[
         GET('/v3/pileus/token-keys', list_keys, open=True, listing=False, wrap=False, summary='Public keys of tokens'),
         GET('/v3/pileus/token-claims', show_claims, policy=SEE_CLAIMS, listing=False, wrap=False, summary='What a token says'),
+        GET('/v3/pileus/access-rules/{digest}', show_access_rules, policy=SEE_CLAIMS, listing=False, wrap=False, summary='Access rules'),
         GET(
             '/v3/pileus/revocations',
             list_revocations,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from identity.db.delegation_models import Credential
@@ -23,6 +23,13 @@ def list_credentials(session: Session, wanted: Mapping[str, Any]) -> list[Creden
 def by_access_digest(session: Session, digest: str) -> Credential | None:
     """The credential of type `ec2` whose access key has this digest, or None."""
     return session.scalar(select(Credential).where(Credential.access_digest == digest))
+
+
+def advance_step(session: Session, credential_id: str, step: int) -> bool:
+    """Note that the code of a step was used; False when it, or a later one, was before."""
+    newer = or_(Credential.last_step.is_(None), Credential.last_step < step)
+    found = session.execute(update(Credential).where(Credential.id == credential_id, newer).values(last_step=step))
+    return bool(found.rowcount)
 
 
 def remove_of_users(session: Session, user_ids: Sequence[str]) -> None:

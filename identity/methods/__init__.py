@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from common.context import Context
+from common.errors import Unauthorized
 from common.tokens import Claims
 from identity.records import DomainRef, UserRecord
 from identity.service import IdentityService
@@ -21,7 +22,8 @@ class Proof:
     """What a method found out.
 
     `parent` are the claims of the token that was shown: the new one keeps its chain and ends no later. `scope` replaces
-    what the request asks for. `claims` are further fields of the token; `roles` limits the roles by name.
+    what the request asks for, which must then ask for none. `claims` are further fields of the token; `roles` limits the
+    roles by name. The token ends no later than `expires_at`, in seconds since the epoch.
     """
 
     user: UserRecord
@@ -30,6 +32,26 @@ class Proof:
     scope: dict[str, Any] | None = None
     claims: dict[str, Any] = dataclasses.field(default_factory=dict)
     roles: frozenset[str] | None = None
+    expires_at: float | None = None
+
+    def limited_by(self, other: Proof) -> Proof:
+        """What holds when both were shown: no more than either of them allows. Raises Unauthorized where they do not fit together."""
+        if self.user.id != other.user.id:
+            raise Unauthorized(admin_detail='the methods name different users')
+        if self.scope and other.scope and self.scope != other.scope:
+            raise Unauthorized(admin_detail='the methods are for different scopes')
+        if any(other.claims.get(name, value) != value for name, value in self.claims.items()):
+            raise Unauthorized(admin_detail='the methods restrict the token in different ways')
+        roles = [proof.roles for proof in (self, other) if proof.roles is not None]
+        ends = [proof.expires_at for proof in (self, other) if proof.expires_at is not None]
+        return dataclasses.replace(
+            self,
+            parent=self.parent or other.parent,
+            scope=self.scope or other.scope,
+            roles=frozenset.intersection(*roles) if roles else None,
+            claims=self.claims | other.claims,
+            expires_at=min(ends, default=None),
+        )
 
 
 Method = Callable[[IdentityService, Context, dict[str, Any]], Proof]

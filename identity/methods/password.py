@@ -19,7 +19,7 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
     if not isinstance(given, str):
         raise Unauthorized()
     with service.read() as session:
-        user, domain = _find(service, session, wanted)
+        user, domain = find(service, session, wanted)
     if user is None or domain is None:
         service.hasher.check(given, None)
         raise Unauthorized(admin_detail='no such user')
@@ -40,7 +40,8 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
     return Proof(user, domain)
 
 
-def _find(service: IdentityService, session: Session, wanted: dict[str, Any]) -> tuple[UserRecord | None, DomainRef | None]:
+def find(service: IdentityService, session: Session, wanted: dict[str, Any]) -> tuple[UserRecord | None, DomainRef | None]:
+    """The user that a request names by id, or by name and domain; None for what is not there."""
     if wanted.get('id'):
         user = service.users.get_user(session, wanted['id'])
         return user, project_rows.find_domain_ref(session, id=user.domain_id) if user else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from identity.methods import Method, password, token
+from identity.methods import Method, application_credential, password, token, totp
 
 METHODS: dict[str, Method] = {
+    'application_credential': application_credential.prove,
     'password': password.prove,
     'token': token.prove,
+    'totp': totp.prove,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from common.api import GET, PUT, Call, Reply, Resource
 from common.errors import InvalidInput, RangeNotSatisfiable
@@ -17,11 +18,10 @@ _OCTETS = 'application/octet-stream'
 _TRY = Rule('image:data:try', ANYONE, 'Ask for the data of an image; image:data:download decides')
 
 
-def put_data(call: Call) -> None:
-    """Take the data."""
-    length = call.content_length
+def reader(call: Call) -> Callable[[int], bytes]:
+    """A function that reads up to so many bytes of the request's body, b'' at its end."""
     source = call.environ['wsgi.input']
-    left = length
+    left = call.content_length
 
     def read(size: int) -> bytes:
         nonlocal left
@@ -32,7 +32,22 @@ def put_data(call: Call) -> None:
             left -= len(piece)
         return piece
 
-    upload.store_data(call.service, call.ctx, call.params['id'], read, length)
+    return read
+
+
+def announced(call: Call) -> int | None:
+    """The bytes that the client says it sends: of the body, or where that is in pieces, in a header of its own. Raises InvalidInput."""
+    told = call.header('X-OpenStack-Image-Size')
+    if not told:
+        return call.content_length
+    if not (told.isascii() and told.isdigit() and len(told) < 20) or call.content_length not in (None, int(told)):
+        raise InvalidInput(f'X-OpenStack-Image-Size is the number of bytes of the image, not {told[:40]!r}.', field='x-openstack-image-size')
+    return int(told)
+
+
+def put_data(call: Call) -> None:
+    """Take the data."""
+    upload.store_data(call.service, call.ctx, call.params['id'], reader(call), announced(call), call.header('X-Image-Meta-Store') or '')
 
 
 def get_data(call: Call) -> Reply:
@@ -40,7 +55,10 @@ def get_data(call: Call) -> Reply:
     record, file = upload.open_data(call.service, call.ctx, call.params['id'])
     if file is None:
         return Reply(None, 204)
-    size = record.size or 0
+    if record.size is None:
+        # Data of a web server that does not say how much it is.
+        return Reply(headers={'Content-Type': _OCTETS}, app_iter=FileBody(file))
+    size = record.size
     headers = {'Content-Type': _OCTETS, 'Accept-Ranges': 'bytes'}
     wanted = _wanted(call, size)
     if wanted is None:

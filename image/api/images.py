@@ -9,8 +9,9 @@ from common import clock
 from common.api import DELETE, GET, PATCH, POST, Call, Reply, Resource
 from common.api.types import Raw
 from common.errors import InvalidInput
-from common.policy import ADMIN, MEMBER, READER, Rule
+from common.policy import ADMIN, MEMBER, READER, SERVICE, Rule
 from image import images, patch
+from image.api import places
 from image.api.schemas import IMAGE_PROPERTIES, NULL
 from image.records import MEMBER_STATUSES, READ_ONLY, VISIBILITIES, ImageFilter, ImageRecord
 
@@ -24,6 +25,11 @@ RULES = [
     Rule('image:images:communitize', MEMBER, 'Make an image visible to everybody who asks for it'),
     Rule('image:images:deactivate', MEMBER, 'Take the data of an image out of use'),
     Rule('image:images:reactivate', MEMBER, 'Put the data of an image into use again'),
+    Rule('image:locations:show', READER, 'See where the data of an image is'),
+    Rule('image:locations:set', MEMBER, 'Tell where the data of an image is'),
+    Rule('image:locations:add', MEMBER, 'Give an image its data by telling where it is'),
+    Rule('image:locations:delete', ADMIN, 'Take the data of an image out of one of its places'),
+    Rule('image:locations:fetch', SERVICE, 'List where the data of an image is, for services'),
     Rule('image:data:upload', MEMBER, 'Upload the data of an image'),
     Rule(
         'image:data:download', f'{READER} or "public":%(visibility)s or "community":%(visibility)s or "shared":%(visibility)s', 'Download'
@@ -80,6 +86,11 @@ def view(record: ImageRecord) -> dict[str, Any]:
     }
 
 
+def full_view(call: Call, record: ImageRecord) -> dict[str, Any]:
+    """An image with where its data is, as far as this caller may know."""
+    return view(record) | places.shown(call, record)
+
+
 def list_images(call: Call) -> Reply:
     """A page of images."""
     page = call.paging('created_at:desc,id:desc')
@@ -88,7 +99,11 @@ def list_images(call: Call) -> Reply:
         sort.append(('id', sort[-1][1]))
     limit = page.given if page.given is not None else _PAGE
     found = images.list_page(call.service, call.ctx, _filter(call.query), sort, min(limit, _MOST), page.marker) if limit else []
-    answer: dict[str, Any] = {'images': [view(record) for record in found], 'first': _link(call, None), 'schema': '/v2/schemas/images'}
+    answer: dict[str, Any] = {
+        'images': [full_view(call, record) for record in found],
+        'first': _link(call, None),
+        'schema': '/v2/schemas/images',
+    }
     if found and len(found) == min(limit, _MOST):
         answer['next'] = _link(call, found[-1].id)
     return Reply(answer, wrap=False)
@@ -171,17 +186,22 @@ def _time(name: str, text: str) -> tuple[str, str, datetime.datetime]:
 def create_image(call: Call) -> Reply:
     """Register an image."""
     record = images.create(call.service, call.ctx, call.body)
-    return Reply(view(record), headers={'Location': call.url(f'/v2/images/{record.id}')})
+    headers = {'Location': call.url(f'/v2/images/{record.id}')}
+    if call.service.options.import_methods:
+        headers['OpenStack-image-import-methods'] = ','.join(call.service.options.import_methods)
+    if call.service.stores.chosen:
+        headers['OpenStack-image-store-ids'] = ','.join(call.service.stores.writable)
+    return Reply(full_view(call, record), headers=headers)
 
 
 def show_image(call: Call) -> dict[str, Any]:
     """One image."""
-    return view(images.find(call.service, call.ctx, call.params['id']))
+    return full_view(call, images.find(call.service, call.ctx, call.params['id']))
 
 
 def update_image(call: Call) -> dict[str, Any]:
     """Apply a JSON patch."""
-    return view(patch.apply(call.service, call.ctx, call.params['id'], patch.parse(call.body)))
+    return full_view(call, patch.apply(call.service, call.ctx, call.params['id'], patch.parse(call.body)))
 
 
 def delete_image(call: Call) -> None:
@@ -200,7 +220,7 @@ def reactivate(call: Call) -> None:
 
 
 _WRITABLE = {name: schema for name, schema in IMAGE_PROPERTIES.items() if name not in READ_ONLY}
-_CREATE = Raw(
+CREATE = Raw(
     {'type': 'object', 'properties': {**_WRITABLE, **{name: {} for name in READ_ONLY}}, 'additionalProperties': {'type': 'string'}},
     'an object of image attributes; custom properties are texts',
 )
@@ -226,7 +246,7 @@ IMAGES = Resource(
     rules=RULES,
     routes=[
         GET('/v2/images', list_images, policy='image:images:list', paging=True),
-        POST('/v2/images', create_image, policy='image:images:create', ok=201, body=_CREATE, response=_RESPONSE),
+        POST('/v2/images', create_image, policy='image:images:create', ok=201, body=CREATE, response=_RESPONSE),
         GET('/v2/images/{id}', show_image, policy='image:images:show', response=_RESPONSE),
         PATCH('/v2/images/{id}', update_image, policy='image:images:update', body=_PATCH, content_types=_PATCH_TYPES, response=_RESPONSE),
         DELETE('/v2/images/{id}', delete_image, policy='image:images:delete'),

@@ -8,7 +8,7 @@ from common.api import GET, Call, Resource
 from common.api.answers import answer
 from common.policy import ANYONE, Rule
 from image.api.metadefs.documents import DOCUMENTS as METADEFS
-from image.records import CONTAINER_FORMATS, DISK_FORMATS, MEMBER_STATUSES, VISIBILITIES
+from image.records import CONTAINER_FORMATS, DISK_FORMATS, MEMBER_STATUSES, TASK_STATUSES, TASK_TYPES, VISIBILITIES
 
 NULL = ['null', 'string']
 _ID = '^([0-9a-f]){8}-([0-9a-f]){4}-([0-9a-f]){4}-([0-9a-f]){4}-([0-9a-f]){12}$'
@@ -52,6 +52,30 @@ IMAGE_PROPERTIES: dict[str, Any] = {
     'self': _read_only('string', 'An image self url'),
     'file': _read_only('string', 'An image file url'),
     'schema': _read_only('string', 'An image schema url'),
+    'stores': _read_only('string', 'Names of the stores that have the image data, separated by commas'),
+    'direct_url': _read_only('string', 'URL of the image data'),
+    'locations': {
+        'type': 'array',
+        'description': 'Where the image data is',
+        'items': {
+            'type': 'object',
+            'properties': {
+                'url': {'type': 'string', 'maxLength': 2048},
+                'metadata': {'type': 'object'},
+                'validation_data': {
+                    'type': 'object',
+                    'description': 'Hashes of the data, for an image that has none',
+                    'properties': {
+                        'checksum': {'type': 'string', 'minLength': 32, 'maxLength': 32},
+                        'os_hash_algo': {'type': 'string', 'maxLength': 64},
+                        'os_hash_value': {'type': 'string', 'maxLength': 128},
+                    },
+                    'required': ['os_hash_algo', 'os_hash_value'],
+                },
+            },
+            'required': ['url', 'metadata'],
+        },
+    },
 }
 _MEMBER: dict[str, Any] = {
     'created_at': {'type': 'string'},
@@ -61,6 +85,23 @@ _MEMBER: dict[str, Any] = {
     'status': {'type': 'string', 'enum': list(MEMBER_STATUSES)},
     'schema': {'type': 'string', 'readOnly': True},
 }
+TASK_PROPERTIES: dict[str, Any] = {
+    'id': _read_only('string', 'An identifier for the task') | {'pattern': _ID},
+    'type': {'type': 'string', 'enum': list(TASK_TYPES), 'description': 'The type of task represented by this content'},
+    'status': _read_only('string', 'The current status of this task') | {'enum': list(TASK_STATUSES)},
+    'input': {'type': ['null', 'object'], 'description': 'The parameters required by task, JSON blob'},
+    'result': _read_only(['null', 'object'], 'The result of current task, JSON blob'),
+    'owner': _read_only(NULL, 'An identifier for the owner of this task'),
+    'message': _read_only('string', 'Human-readable informative message only included when appropriate (usually on failure)'),
+    'image_id': _read_only(NULL, 'Image associated with the task'),
+    'request_id': _read_only(NULL, 'Human-readable request id of the request that started the task'),
+    'user_id': _read_only(NULL, 'User associated with the task'),
+    'expires_at': _read_only(NULL, 'Datetime when this resource would be subject to removal'),
+    'created_at': _read_only('string', 'Datetime when this resource was created'),
+    'updated_at': _read_only('string', 'Datetime when this resource was updated'),
+    'self': _read_only('string', 'A task self url'),
+    'schema': _read_only('string', 'A task schema url'),
+}
 _SINGLE: dict[str, dict[str, Any]] = {
     'image': {
         'name': 'image',
@@ -69,6 +110,7 @@ _SINGLE: dict[str, dict[str, Any]] = {
         'links': [{'rel': 'self', 'href': '{self}'}, {'rel': 'enclosure', 'href': '{file}'}, {'rel': 'describedby', 'href': '{schema}'}],
     },
     'member': {'name': 'member', 'properties': _MEMBER},
+    'task': {'name': 'task', 'properties': TASK_PROPERTIES},
 }
 
 
@@ -90,6 +132,7 @@ _DOCUMENTS = {
     **_SINGLE,
     'images': _collection('image'),
     'members': _collection('member'),
+    'tasks': _collection('task'),
     **{f'metadefs/{name}': document for name, document in METADEFS.items()},
 }
 RULE = Rule('image:schemas:show', ANYONE, 'Read the schema documents')

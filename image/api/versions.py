@@ -1,4 +1,4 @@
-"""Version documents. Announced is what is there: 2.0 to 2.3 share the calls that exist so far."""
+"""Version documents. Minor versions only add; all of them share their calls."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from typing import Any
 
 from common.api import GET, Call, Reply, Resource
 
-NEWEST = 'v2.9'
-_SUPPORTED = ('v2.8', 'v2.7', 'v2.6', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0')
+NEWEST = 'v2.17'
+_SUPPORTED = tuple(f'v2.{minor}' for minor in range(16, -1, -1))
+_OLD = ('v1.1', 'v1.0')
 
 
 def _versions(call: Call) -> list[dict[str, Any]]:
     links = [{'rel': 'self', 'href': call.url('/v2/')}]
-    return [{'id': name, 'status': 'CURRENT' if name == NEWEST else 'SUPPORTED', 'links': links} for name in (NEWEST, *_SUPPORTED)]
+    found = [{'id': name, 'status': 'CURRENT' if name == NEWEST else 'SUPPORTED', 'links': links} for name in (NEWEST, *_SUPPORTED)]
+    if call.service.options.enable_v1_api:
+        links = [{'rel': 'self', 'href': call.url('/v1/')}]
+        found += [{'id': name, 'status': 'DEPRECATED', 'links': links} for name in _OLD]
+    return found
 
 
 def choose_version(call: Call) -> Reply:

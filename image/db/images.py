@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.clock import now
 from common.errors import Conflict
+from image.db import locations
 from image.db.models import Image, ImageMember, ImageProperty, ImageTag
-from image.records import ImageFilter, ImageRecord
+from image.records import ImageFilter, ImageRecord, LocationRecord
 
 _COLUMNS = [column for column in Image.__table__.columns if column.name != 'upload_until']
 SORT_COLUMNS = {
@@ -72,11 +74,12 @@ def set_columns(session: Session, image_id: str, *, expect: dict[str, Any], **va
     return bool(result.rowcount)
 
 
-def remove_image(session: Session, image_id: str) -> None:
-    """Delete the image and all rows that belong to it."""
+def remove_image(session: Session, image_id: str) -> list[LocationRecord]:
+    """Delete the image and all rows that belong to it. Gives the data that has to be removed from stores after the commit."""
     for table in (ImageProperty, ImageTag, ImageMember):
         session.execute(delete(table).where(table.image_id == image_id))
     session.execute(delete(Image).where(Image.id == image_id))
+    return locations.drop(session, image_id, now())
 
 
 def get_image(session: Session, image_id: str) -> ImageRecord | None:
@@ -86,7 +89,7 @@ def get_image(session: Session, image_id: str) -> ImageRecord | None:
 
 
 def _records(session: Session, rows: Sequence[Any]) -> list[ImageRecord]:
-    """Rows with their properties and tags: two more queries, however many rows."""
+    """Rows with their properties, tags and locations: three more queries, however many rows."""
     records = {row.id: ImageRecord(**row._mapping) for row in rows}
     if not records:
         return []
@@ -99,6 +102,8 @@ def _records(session: Session, rows: Sequence[Any]) -> list[ImageRecord]:
         select(ImageTag.image_id, ImageTag.value).where(ImageTag.image_id.in_(wanted)).order_by(ImageTag.value)
     ):
         records[image_id].tags.append(value)
+    for image_id, places in locations.of_images(session, wanted).items():
+        records[image_id].locations = places
     return list(records.values())
 
 

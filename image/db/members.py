@@ -7,7 +7,7 @@ import datetime
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from image.db.models import ImageMember
+from image.db.models import Image, ImageMember
 from image.records import MemberRecord
 
 _COLUMNS = list(ImageMember.__table__.columns)
@@ -16,6 +16,16 @@ _COLUMNS = list(ImageMember.__table__.columns)
 def list_members(session: Session, image_id: str) -> list[MemberRecord]:
     """All projects the image is offered to, oldest first."""
     rows = session.execute(select(*_COLUMNS).where(ImageMember.image_id == image_id).order_by(ImageMember.created_at, ImageMember.member))
+    return [MemberRecord(**row._mapping) for row in rows]
+
+
+def list_shared_with(session: Session, member: str, owner: str | None) -> list[MemberRecord]:
+    """What is offered to a project, by one owner or (None) by all; of images that are shared now."""
+    query = select(*_COLUMNS).join(Image, Image.id == ImageMember.image_id)
+    query = query.where(ImageMember.member == member, Image.visibility == 'shared')
+    if owner is not None:
+        query = query.where(Image.owner == owner)
+    rows = session.execute(query.order_by(ImageMember.created_at, ImageMember.image_id))
     return [MemberRecord(**row._mapping) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Image data as files of one directory: `<image id>`, and `<image id>.<upload id>.part` while it arrives."""
+"""Image data as files of directories: `<image id>`, and `<image id>.<upload id>.part` while it arrives."""
 
 from __future__ import annotations
 
@@ -6,68 +6,132 @@ import contextlib
 import errno
 import os
 import pathlib
+import urllib.parse
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from common.config import ConfigError
 from common.errors import NotFound, Unavailable
-from image.drivers.base import Store, StoredImage
+from image.drivers.base import Store, StoredImage, StoreSetup
+from image.drivers.options import FilesystemStoreOptions
 
 _PART = '.part'
 
 
 class FilesystemStore(Store):
-    """Store in a local directory, readable by the service's user only."""
+    """Store in local directories, readable by the service's user only."""
 
-    name = 'filesystem'
+    Options = FilesystemStoreOptions
+    driver = 'filesystem'
+    lists_quickly = True
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+    def __init__(self, setup: StoreSetup) -> None:
+        super().__init__(setup)
+        self._priorities = dict(_parse(entry) for entry in setup.options.directories) or {setup.directory: 0}
+        for directory in self._priorities:
+            try:
+                directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+            except OSError as error:
+                raise ConfigError(f'The directory {directory} of image store {self.name} cannot be made: {error.strerror}.') from error
 
-    def _path(self, image_id: str) -> pathlib.Path:
-        return self.directory / image_id
+    def properties(self) -> dict[str, Any]:
+        return {'data_dir': [str(directory) for directory in self._priorities], 'chunk_size': 1 << 20, 'thin_provisioning': False}
 
-    def _part(self, image_id: str, upload_id: str) -> pathlib.Path:
-        return self.directory / f'{image_id}.{upload_id}{_PART}'
+    def check(self) -> str | None:
+        for directory in self._priorities:
+            if not os.access(directory, os.W_OK | os.X_OK):
+                return f'{directory} cannot be written to'
+        return None
 
-    def begin(self, image_id: str, upload_id: str) -> FileUpload:
-        return FileUpload(self._part(image_id, upload_id), self._path(image_id))
+    def _find(self, image_id: str) -> pathlib.Path | None:
+        for directory in self._priorities:
+            path = directory / image_id
+            if path.exists():
+                return path
+        return None
 
-    def open(self, image_id: str) -> BinaryIO:
-        try:
-            return self._path(image_id).open('rb')
-        except FileNotFoundError:
-            raise NotFound('image data', image_id) from None
+    def _choose(self, size: int) -> pathlib.Path:
+        """The directory for so many bytes: the highest priority that has room, then the most room."""
+        if len(self._priorities) == 1:
+            return next(iter(self._priorities))
+        room = {}
+        for directory in self._priorities:
+            with contextlib.suppress(OSError):
+                stat = os.statvfs(directory)
+                room[directory] = stat.f_bavail * stat.f_frsize
+        fitting = [directory for directory, free in room.items() if free > size]
+        if not fitting:
+            raise Unavailable('The image store is full; delete images or ask the operator for room.', code='storage_full')
+        return max(fitting, key=lambda directory: (self._priorities[directory], room[directory]))
 
-    def size(self, image_id: str) -> int:
-        try:
-            return self._path(image_id).stat().st_size
-        except FileNotFoundError:
-            raise NotFound('image data', image_id) from None
+    def begin(self, image_id: str, upload_id: str, size: int | None = None) -> FileUpload:
+        directory = self._choose(size or 0)
+        others = [other / image_id for other in self._priorities if other != directory]
+        return FileUpload(directory / f'{image_id}.{upload_id}{_PART}', directory / image_id, others)
+
+    def open(self, image_id: str, url: str = '') -> BinaryIO:
+        for directory in self._priorities:
+            with contextlib.suppress(FileNotFoundError):
+                return (directory / image_id).open('rb')
+        raise NotFound('image data', image_id)
+
+    def size(self, image_id: str, url: str = '') -> int:
+        path = self._find(image_id)
+        if path is None:
+            raise NotFound('image data', image_id)
+        return path.stat().st_size
+
+    def url(self, image_id: str) -> str:
+        return _url(self._find(image_id) or next(iter(self._priorities)) / image_id)
 
     def delete(self, image_id: str) -> None:
-        self._path(image_id).unlink(missing_ok=True)
-        for part in self.directory.glob(f'{image_id}.*{_PART}'):
-            part.unlink(missing_ok=True)
+        for directory in self._priorities:
+            with _storage_errors():
+                (directory / image_id).unlink(missing_ok=True)
+                for part in directory.glob(f'{image_id}.*{_PART}'):
+                    part.unlink(missing_ok=True)
 
     def discard(self, image_id: str, upload_id: str) -> None:
-        self._part(image_id, upload_id).unlink(missing_ok=True)
+        for directory in self._priorities:
+            with _storage_errors():
+                (directory / f'{image_id}.{upload_id}{_PART}').unlink(missing_ok=True)
 
     def inventory(self) -> Iterator[StoredImage]:
-        for entry in os.scandir(self.directory):
-            partial = entry.name.endswith(_PART)
-            with contextlib.suppress(FileNotFoundError):
-                yield StoredImage(entry.name.split('.')[0], entry.stat().st_size, partial)
+        for directory in self._priorities:
+            for entry in os.scandir(directory):
+                partial = entry.name.endswith(_PART)
+                with contextlib.suppress(FileNotFoundError):
+                    yield StoredImage(entry.name.split('.')[0], entry.stat().st_size, partial)
+
+
+def _parse(entry: str) -> tuple[pathlib.Path, int]:
+    """`/a:10` as a directory and its priority."""
+    path, colon, priority = entry.strip().rpartition(':')
+    if not colon:
+        return pathlib.Path(priority), 0
+    try:
+        return pathlib.Path(path), int(priority)
+    except ValueError:
+        raise ConfigError(f'{entry!r} is not DIRECTORY or DIRECTORY:PRIORITY.') from None
+
+
+def _url(path: pathlib.Path) -> str:
+    return f'file://{urllib.parse.quote(str(path.absolute()))}'
 
 
 class FileUpload:
     """A file under construction, renamed into place when it is whole."""
 
-    def __init__(self, part: pathlib.Path, final: pathlib.Path) -> None:
-        self._part, self._final = part, final
+    def __init__(self, part: pathlib.Path, final: pathlib.Path, others: list[pathlib.Path] | None = None) -> None:
+        self._part, self._final, self._others = part, final, others or []
         with _storage_errors():
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
             self._file = os.fdopen(descriptor, 'wb', buffering=0)
+
+    @property
+    def url(self) -> str:
+        """Where the file will be."""
+        return _url(self._final)
 
     def write(self, chunk: bytes) -> None:
         """Append some bytes. Raises Unavailable when the disk is full."""
@@ -84,9 +148,11 @@ class FileUpload:
             self._file.close()
 
     def commit(self) -> None:
-        """Rename into place."""
+        """Rename into place. What another directory still has of an earlier attempt goes."""
         with _storage_errors():
             os.replace(self._part, self._final)  # noqa: PTH105 (the two are pathlib paths; replace is atomic)
+            for other in self._others:
+                other.unlink(missing_ok=True)
 
     def abort(self) -> None:
         """Remove what has arrived."""

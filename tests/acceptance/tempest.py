@@ -17,6 +17,7 @@ import http.server
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,25 @@ import threading
 from collections.abc import Iterator
 
 from pileus import settings as state_files
+from tests.acceptance import image_formats
 from tests.acceptance.tempest_settings import Cloud, settings_of
 from tests.bench.client import Client
 
 TEMPEST = 'tempest==47.0.0'
+# Two stores that take uploads, and one of web servers. What the suite serves is on this machine, which users may not reach otherwise.
+STORES = {
+    'image': {
+        'stores': ['cheap:filesystem', 'fast:filesystem', 'web:http'],
+        'show_multiple_locations': True,
+        'show_direct_url': True,
+        'allowed_networks': ['0.0.0.0/0'],
+        'import_allowed_ports': ['1-65535'],
+        'conversion_format': 'raw',
+    },
+    # The suite wants names in the order of the alphabet, and of weights.
+    'image_store_cheap': {'weight': 20, 'description': 'Files of this machine'},
+    'image_store_fast': {'weight': 10},
+}
 COMPLIANCE = {'lockout_failure_attempts': 2, 'lockout_duration': 5, 'unique_last_password_count': 2}
 
 
@@ -41,8 +57,10 @@ def client_environment(folder: pathlib.Path) -> pathlib.Path:
 
 @contextlib.contextmanager
 def served(folder: pathlib.Path) -> Iterator[str]:
-    """The URL of an image on loopback, for the tests that let the cloud fetch one."""
+    """The URL of an image on loopback, for the tests that let the cloud fetch one; `.qcow2` behind it is one of that format."""
     (folder / 'image.img').write_bytes(os.urandom(1 << 20))
+    header = struct.pack('>4sIQIIQIIQQIIQQQQII', b'QFI\xfb', 3, 0, 0, 16, 1 << 24, 0, 1, 0x30000, 0x10000, 1, 0, 0, 0, 0, 0, 4, 104)
+    (folder / 'image.img.qcow2').write_bytes(header.ljust(1 << 16, b'\0'))
     handler = functools.partial(_Quiet, directory=str(folder))
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -59,18 +77,20 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def cloud(state: pathlib.Path | None, folder: pathlib.Path) -> Iterator[Cloud]:
+def cloud(state: pathlib.Path | None, folder: pathlib.Path, unchecked: bool = False) -> Iterator[Cloud]:
     """The cloud of a state folder, or a simulated one of its own."""
     if state is not None:
         password = state_files.secret(state, 'admin-password')
         yield Cloud('http://127.0.0.1:5000/v3', password)
         return
+    from tests.acceptance import image_node
     from tests.functional.cloud import running
 
     home = folder / 'state'
     home.mkdir(parents=True, exist_ok=True)
-    with running(home, security_compliance=COMPLIANCE) as made:
-        yield Cloud(made.auth_url, state_files.secret(home, 'admin-password'))
+    stores = STORES | {'image': STORES['image'] | {'check_formats': not unchecked}}
+    with running(home, security_compliance=COMPLIANCE, **stores) as made, image_node.second_node(made, **stores) as second:
+        yield Cloud(made.auth_url, state_files.secret(home, 'admin-password'), second_image_url=second)
 
 
 def prepare(here: Cloud) -> None:
@@ -84,8 +104,32 @@ def prepare(here: Cloud) -> None:
         network = client.ask('POST', 'network', '/v2.0/networks', body)['network']['id']
         subnet = {'network_id': network, 'ip_version': 4, 'cidr': '172.24.4.0/24', 'enable_dhcp': False}
         client.ask('POST', 'network', '/v2.0/subnets', {'subnet': subnet})
+    here.images = [_image(client, name) for name in ('tempest', 'tempest-alt')]
+    here.flavors = [_flavor(client, name, memory) for name, memory in (('tempest', 64), ('tempest-alt', 128))]
+    if here.second_image_url:
+        from tests.acceptance.image_node import announce
+
+        announce(client, here.second_image_url)
     networks = client.ask('GET', 'network', '/v2.0/networks?router:external=True')['networks']
     here.public_network = networks[0]['id']
+
+
+def _image(client: Client, name: str) -> str:
+    found = client.ask('GET', 'image', f'/v2/images?name={name}&status=active')['images']
+    if found:
+        return str(found[0]['id'])
+    body = {'name': name, 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'public'}
+    made = str(client.ask('POST', 'image', '/v2/images', body)['id'])
+    client.ask('PUT', 'image', f'/v2/images/{made}/file', os.urandom(4096), headers={'Content-Type': 'application/octet-stream'})
+    return made
+
+
+def _flavor(client: Client, name: str, memory: int) -> str:
+    found = {flavor['name']: str(flavor['id']) for flavor in client.ask('GET', 'compute', '/flavors')['flavors']}
+    if name in found:
+        return found[name]
+    body = {'flavor': {'name': name, 'ram': memory, 'vcpus': 1, 'disk': 1}}
+    return str(client.ask('POST', 'compute', '/flavors', body)['flavor']['id'])
 
 
 def run(client: pathlib.Path, workspace: pathlib.Path, selection: str, processes: int) -> tuple[set[str], dict[str, str]]:
@@ -110,20 +154,25 @@ def run(client: pathlib.Path, workspace: pathlib.Path, selection: str, processes
     return selected, outcomes
 
 
+def _bare(test: str) -> str:
+    """The name of a test without its tags; the scenario behind them, where it has one, stays."""
+    return re.sub(r'\[.*?\]', '', test)
+
+
 def report(selected: set[str], outcomes: dict[str, str], known: set[str]) -> int:
     """Print the count and the names; 1 when something failed that is not known to, or nothing ran."""
-    plain = {name.partition('[')[0]: outcome for name, outcome in outcomes.items()}
+    plain = {_bare(name): outcome for name, outcome in outcomes.items()}
     broken_classes = [name for name, outcome in plain.items() if name.startswith('setUpClass') and outcome == 'failed']
     skipped_classes = [name for name, outcome in plain.items() if name.startswith('setUpClass') and outcome == 'skipped']
 
     def outcome(test: str) -> str:
-        name = test.partition('[')[0]
+        name = _bare(test)
         in_class = name.rpartition('.')[0]
         if any(in_class in one for one in skipped_classes):
             return 'skipped'
         return plain.get(name, 'failed' if broken_classes or name not in plain else 'skipped')
 
-    found = {test.partition('[')[0]: outcome(test) for test in sorted(selected)}
+    found = {_bare(test): outcome(test) for test in sorted(selected)}
     for wanted in ('skipped', 'failed'):
         for name in (name for name, result in found.items() if result == wanted):
             print(f'{wanted}{" (known)" if name in known else ""}: {name}')
@@ -146,6 +195,9 @@ def main() -> int:
     parser.add_argument('--work', type=pathlib.Path, help='folder for logs; a temporary one if not given')
     parser.add_argument('--known', type=pathlib.Path, help='tests that may fail')
     parser.add_argument('--processes', type=int, default=2)
+    parser.add_argument(
+        '--unchecked', action='store_true', help='the image service takes data unseen, which lets the tests of the check of hosts run'
+    )
     given = parser.parse_args()
     work = (given.work or pathlib.Path(tempfile.mkdtemp(prefix='pileus-tempest-'))).absolute()
     work.mkdir(parents=True, exist_ok=True)
@@ -153,8 +205,9 @@ def main() -> int:
     known = {line.partition('#')[0].strip() for line in given.known.read_text().splitlines()} - {''} if given.known else set()
     for folder in ('www', 'logs', 'locks'):
         (work / folder).mkdir(exist_ok=True)
-    with served(work / 'www') as image, cloud(given.state, work) as here:
-        here.image_url = image
+    with served(work / 'www') as image, cloud(given.state, work, given.unchecked) as here:
+        here.image_url, here.checks_formats = image, not given.unchecked
+        here.formats = str(image_formats.make(work / 'formats'))
         prepare(here)
         workspace = work / 'workspace'
         if not workspace.exists():

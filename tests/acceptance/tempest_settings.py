@@ -16,6 +16,11 @@ class Cloud:
     password: str
     public_network: str = ''
     image_url: str = ''
+    second_image_url: str = ''
+    formats: str = ''
+    checks_formats: bool = True
+    images: list[str] = dataclasses.field(default_factory=list)
+    flavors: list[str] = dataclasses.field(default_factory=list)
 
 
 def settings_of(cloud: Cloud, work: pathlib.Path) -> str:
@@ -60,18 +65,31 @@ def settings_of(cloud: Cloud, work: pathlib.Path) -> str:
             'build_interval': '1',
             'image_caching_enabled': 'true',
             'http_image': cloud.image_url,
-            'http_qcow2_image': cloud.image_url,
+            'http_qcow2_image': f'{cloud.image_url}.qcow2',
             'container_formats': 'bare,ami,ari,aki,ovf,ova,docker,compressed',
             'disk_formats': 'qcow2,raw,ami,ari,aki,vhd,vmdk,vdi,iso,vhdx,ploop',
             'hashing_algorithm': 'sha512',
+            'images_manifest_file': cloud.formats,
         },
         'image-feature-enabled': {
             'import_image': 'true',
+            'image_conversion': 'true',
             'os_glance_reserved': 'true',
             'manage_locations': 'true',
-            'image_format_enforcement': 'true',
+            'image_format_enforcement': str(cloud.checks_formats).lower(),
             'do_secure_hash': 'true',
             'http_store_enabled': 'true',
+            'store_weight_enabled': 'true',
+        },
+        'compute': {
+            'region': 'RegionOne',
+            'image_ref': cloud.images[0],
+            'image_ref_alt': cloud.images[1],
+            'flavor_ref': cloud.flavors[0],
+            'flavor_ref_alt': cloud.flavors[1],
+            'build_interval': '1',
+            'build_timeout': '60',
+            'max_microversion': 'latest',
         },
         'network': {
             'region': 'RegionOne',
@@ -92,6 +110,8 @@ def settings_of(cloud: Cloud, work: pathlib.Path) -> str:
         },
         'validation': {'run_validation': 'false'},
     }
+    if cloud.second_image_url:
+        sections['image']['alternate_image_endpoint'] = 'image_remote'
     parser = configparser.RawConfigParser()
     parser.read_dict(sections)
     text = io.StringIO()

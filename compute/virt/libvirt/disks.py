@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import struct
 import tempfile
 import uuid
 from typing import Any
@@ -17,6 +19,8 @@ from compute.virt.libvirt.domain_xml import FileDisk
 
 _GIB = 1 << 30
 _RESERVE = 256 << 20  # bytes that a new disk leaves free for the host
+_HEADER = struct.Struct('>4sIQI')  # magic, version, where the name of the backing file is, how long it is
+_LONGEST_NAME = 1023
 _PASSABLE = 0o711  # QEMU runs as a user of its own, who must reach the disks but need not list the folders
 
 
@@ -124,6 +128,18 @@ class DiskStore:
             return set()
         return {name for name in names if is_id(name)}
 
+    def bases(self) -> set[pathlib.Path]:
+        """The files that disks here are built on, as the headers of the disks name them."""
+        found: set[pathlib.Path] = set()
+        try:
+            folders = [path for path in self.top.iterdir() if is_id(path.name)]
+        except FileNotFoundError:
+            return found
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError):  # a server that is being deleted
+                found |= {base for path in folder.iterdir() if path.is_file() and (base := backing_file(path)) is not None}
+        return found
+
     def root(self, server_id: str) -> FileDisk | None:
         """The root disk; None for a server that boots from a volume."""
         path = self.folder(server_id) / 'disk'
@@ -145,6 +161,16 @@ def is_id(name: str) -> bool:
         return str(uuid.UUID(name)) == name
     except ValueError:
         return False
+
+
+def backing_file(path: pathlib.Path) -> pathlib.Path | None:
+    """What a qcow2 file is built on, read from its header (docs/interop/qcow2.txt of QEMU); None for files that are built on nothing."""
+    with path.open('rb') as file:
+        magic, _, offset, length = _HEADER.unpack(file.read(_HEADER.size).ljust(_HEADER.size, b'\0'))
+        if magic != b'QFI\xfb' or not offset or not 0 < length <= _LONGEST_NAME:
+            return None
+        file.seek(offset)
+        return pathlib.Path(os.fsdecode(file.read(length)))
 
 
 def information(path: pathlib.Path, disk_format: str) -> dict[str, Any]:

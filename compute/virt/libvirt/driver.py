@@ -5,25 +5,38 @@ from __future__ import annotations
 import logging
 import pathlib
 import threading
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import libvirt
 
 from common.clock import monotonic, sleep
 from common.errors import Conflict, NotFound, PileusError, Refused
 from compute.virt import base
-from compute.virt.base import Driver, InterfaceSpec, Inventory, LifecycleEvent, Problem, ServerSpec, VolumeSpec
+from compute.virt.base import (
+    CacheLimits,
+    Download,
+    Driver,
+    InterfaceSpec,
+    Inventory,
+    LifecycleEvent,
+    Problem,
+    ServerSpec,
+    Tell,
+    VolumeSpec,
+)
 from compute.virt.libvirt import capabilities, console, domain_xml, states
 from compute.virt.libvirt.connection import PREFIX, Hypervisor
 from compute.virt.libvirt.devices import Devices
 from compute.virt.libvirt.disks import DiskStore, is_id
 from compute.virt.libvirt.image_cache import ImageCache
 from compute.virt.libvirt.kvm_proof import KvmProof
+from compute.virt.libvirt.snapshots import FORMAT, Snapshots
 from compute.virt.libvirt.volumes import Secrets, VolumeBook, choose_target, network_disk
 
 LOG = logging.getLogger(__name__)
-_CAPABILITIES = frozenset({'pause', 'suspend', 'attach_volume', 'attach_interface', 'console_log', 'reboot', 'config_drive', 'vnc'})
+_CAPABILITIES = frozenset({
+    'pause', 'suspend', 'attach_volume', 'attach_interface', 'console_log', 'reboot', 'config_drive', 'vnc', 'snapshot',
+})  # fmt: skip
 _GONE = (libvirt.VIR_ERR_NO_DOMAIN,)
 _OFF_ALREADY = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
 _PRESS_AGAIN = 10.0  # seconds after which a guest that did not hear the power button gets another press
@@ -32,30 +45,40 @@ _PRESS_AGAIN = 10.0  # seconds after which a guest that did not hear the power b
 class LibvirtDriver(Driver):
     """One host with libvirtd.
 
-    :param state: folder that holds `instances` and `image-cache`; QEMU's user must be able to pass it
+    :param state: folder that holds `instances` and `base-images`; QEMU's user must be able to pass it
     :param virt_type: `kvm`, `qemu`, or `auto`: KVM if it proves to work
     """
 
     name = 'libvirt'
     capabilities = _CAPABILITIES
+    snapshot_format = FORMAT
 
-    def __init__(self, host: str, state: pathlib.Path, *, uri: str = 'qemu:///system', virt_type: str = 'auto') -> None:
+    def __init__(
+        self,
+        host: str,
+        state: pathlib.Path,
+        *,
+        uri: str = 'qemu:///system',
+        virt_type: str = 'auto',
+        limits: CacheLimits = CacheLimits(),
+    ) -> None:
         self.host = host
         self.state = state
         self.hypervisor = Hypervisor(uri)
         self.disks = DiskStore(state / 'instances')
-        self.images = ImageCache(state / 'image-cache')
+        self.images = ImageCache(state / 'base-images', self.disks.bases, limits)
         self._virt_type = virt_type
         self._about = capabilities.About()
         self._kvm = KvmProof(self.hypervisor, self.disks.top)
         self._book = VolumeBook(self.disks)
         self._secrets = Secrets(self.hypervisor)
+        self._snapshots = Snapshots(self.hypervisor, self.disks)
         self._devices = Devices(self.hypervisor, self._secrets, self._book)
 
     @classmethod
-    def from_state(cls, host: str, state: pathlib.Path) -> LibvirtDriver:
+    def from_state(cls, host: str, state: pathlib.Path, limits: CacheLimits) -> LibvirtDriver:
         """The driver of this machine."""
-        return cls(host, state)
+        return cls(host, state, limits=limits)
 
     # -- the host
 
@@ -109,8 +132,20 @@ class LibvirtDriver(Driver):
     def cached_image(self, image_id: str) -> pathlib.Path | None:
         return self.images.find(image_id)
 
-    def cache_image(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path | None:
-        return self.images.take(image_id, disk_format, chunks, sha512)
+    def cache_image(self, image: Download) -> pathlib.Path | None:
+        return self.images.take(image)
+
+    def prune_images(self) -> list[str]:
+        return self.images.prune()
+
+    def make_snapshot(self, server_id: str, snapshot_id: str, tell: Tell) -> int:
+        return self._snapshots.make(server_id, snapshot_id, tell)
+
+    def open_snapshot(self, server_id: str, snapshot_id: str) -> BinaryIO:
+        return self._snapshots.open(server_id, snapshot_id)
+
+    def delete_snapshot(self, server_id: str, snapshot_id: str) -> None:
+        self._snapshots.delete(server_id, snapshot_id)
 
     # -- power
 

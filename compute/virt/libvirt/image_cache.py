@@ -2,103 +2,184 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import logging
 import os
 import pathlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
 
-from oslo_utils.imageutils import format_inspector
-
+from common import clock
 from common.errors import InvalidInput, Refused, Transient
+from common.image_format import Inspection
 from common.privileged import run
+from compute.virt.base import CacheLimits, Download
 from compute.virt.libvirt.disks import information, is_id
 
+LOG = logging.getLogger(__name__)
 # QEMU builds its overlays on these; the other formats are turned into qcow2.
 _KEPT = frozenset({'raw', 'qcow2'})
 _TURNED = {'vmdk': 'vmdk', 'vdi': 'vdi', 'vhd': 'vpc', 'vhdx': 'vhdx'}
-_RAW_KINDS = frozenset({'raw', 'gpt', 'luks', 'iso'})
+_PIECE = 1 << 20
+GRACE = 1200.0
+"""Seconds after its last use in which an image stays: the disk that is to be built on it may not be there yet (a boot takes 900 at most)."""
+_FORGOTTEN = 86_400.0  # seconds after which nobody will go on with a download that broke off
 
 
 class ImageCache:
-    """The folder `image-cache` of a host: `<image id>.<raw|qcow2>`.
+    """The folder `base-images` of a host: `<image id>.<raw|qcow2>`; its modification time is that of the last use.
+
+    `<image id>.part` is a download that has not ended: the next one goes on from its end.
 
     :param top: made if it is not there
+    :param in_use: gives the files of this folder that disks of servers are built on
+    :param limits: how much is kept of what no server uses
     """
 
-    def __init__(self, top: pathlib.Path) -> None:
+    def __init__(self, top: pathlib.Path, in_use: Callable[[], set[pathlib.Path]] = set, limits: CacheLimits = CacheLimits()) -> None:
         self.top = top
+        self._in_use = in_use
+        self._limits = limits
         self._lock = threading.Lock()
         self._busy: dict[str, threading.Lock] = {}
 
     def find(self, image_id: str) -> pathlib.Path | None:
-        """Where an image is, or None."""
+        """Where an image is, or None. What is found counts as used now."""
         if not is_id(image_id):
             return None
-        return next((path for kind in sorted(_KEPT) if (path := self.top / f'{image_id}.{kind}').exists()), None)
+        for kind in sorted(_KEPT):
+            path = self.top / f'{image_id}.{kind}'
+            with contextlib.suppress(FileNotFoundError):
+                when = clock.timestamp()
+                os.utime(path, (when, when))
+                return path
+        return None
 
-    def take(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path:
+    def take(self, image: Download) -> pathlib.Path:
         """Stream an image into the cache; servers that want the same one at a time wait for the first.
 
-        :raises: Transient when the data arrived damaged, Refused when the host cannot use the format, InvalidInput when it is not safe
+        :raises: Transient when the data broke off or arrived damaged, Refused when the host cannot use the format, InvalidInput when
+            it is not safe
         """
-        if disk_format not in _KEPT and disk_format not in _TURNED and disk_format != 'iso':
-            raise Refused(f'An image in the format {disk_format} cannot be a disk of this host; use qcow2 or raw.')
-        if not is_id(image_id):
+        if image.disk_format not in _KEPT and image.disk_format not in _TURNED and image.disk_format != 'iso':
+            raise Refused(f'An image in the format {image.disk_format} cannot be a disk of this host; use qcow2 or raw.')
+        if not is_id(image.image_id):
             raise InvalidInput('The image has an id that is none.')
         with self._lock:
-            lock = self._busy.setdefault(image_id, threading.Lock())
-        with lock:
-            found = self.find(image_id)
-            return found if found is not None else self._take(image_id, disk_format, chunks, sha512)
+            lock = self._busy.setdefault(image.image_id, threading.Lock())
+        while not lock.acquire(timeout=1.0):
+            image.tell(0, 0)
+        try:
+            found = self.find(image.image_id)
+            if found is not None:
+                return found
+            made = self._take(image)
+        finally:
+            lock.release()
+        try:
+            self.prune()
+        except OSError as error:  # the new image is there all the same
+            LOG.warning('%s could not be looked through: %s', self.top, error)
+        return made
 
-    def _take(self, image_id: str, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> pathlib.Path:
+    def _take(self, image: Download) -> pathlib.Path:
         self.top.mkdir(parents=True, exist_ok=True)
         self.top.chmod(0o711)
-        part = self.top / f'{image_id}.part'
+        part, turned = self.top / f'{image.image_id}.part', self.top / f'{image.image_id}.turned'
+        self._receive(part, image)
+        kept = part
         try:
-            self._receive(part, disk_format, chunks, sha512)
-            kept = part
-            if disk_format in _TURNED:
-                kept = self.top / f'{image_id}.turned'
-                _convert(part, _TURNED[disk_format], kept)
-            kind = 'qcow2' if disk_format == 'qcow2' or disk_format in _TURNED else 'raw'
+            if image.disk_format in _TURNED:
+                kept = turned
+                _convert(part, _TURNED[image.disk_format], kept)
+            kind = 'qcow2' if image.disk_format == 'qcow2' or image.disk_format in _TURNED else 'raw'
             _refuse_references(kept, kind)
             kept.chmod(0o644)
-            target = self.top / f'{image_id}.{kind}'
+            target = self.top / f'{image.image_id}.{kind}'
             kept.rename(target)
             return target
         finally:
             part.unlink(missing_ok=True)
-            (self.top / f'{image_id}.turned').unlink(missing_ok=True)
+            turned.unlink(missing_ok=True)
 
-    def _receive(self, part: pathlib.Path, disk_format: str, chunks: Iterator[bytes], sha512: str | None) -> None:
-        digest = hashlib.sha512()
-        wrapper = format_inspector.InspectWrapper(iter(chunks))
-        with part.open('wb') as file:
-            for chunk in wrapper:
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        wrapper.close()
-        if sha512 and digest.hexdigest() != sha512:
-            raise Transient('The image arrived damaged on the host.', admin_detail=f'{part.stem}: its SHA-512 is not the recorded one')
-        _judge(disk_format, [str(found) for found in wrapper.formats or []], wrapper)
-
-
-def _judge(disk_format: str, seen: list[str], wrapper: format_inspector.InspectWrapper) -> None:
-    """The image service has looked already; a host does not rely on it, since QEMU opens what is here."""
-    accepted = _RAW_KINDS if disk_format in ('raw', 'iso') else {disk_format}
-    if set(seen) - accepted or (disk_format in ('qcow2', *_TURNED) and not seen):
-        raise InvalidInput(f'The image says that it is {disk_format}, and is {", ".join(seen) or "raw"}; the host does not open it.')
-    for found in wrapper.formats or []:
-        if str(found) in ('qcow2', *_TURNED):
+    def _receive(self, part: pathlib.Path, image: Download) -> None:
+        """Bring the file to its end. When the data breaks off it stays; when it is not what it should be it goes."""
+        inspection, digest = Inspection(image.disk_format), hashlib.new(image.hash_algorithm)
+        with part.open('a+b') as file:
             try:
-                found.safety_check()
-            except format_inspector.SafetyCheckFailed as error:
-                reasons = '; '.join(str(violation) for violation in error.failures.values())
-                raise InvalidInput(f'The host does not open the image: {reasons}.') from None
+                done = 0
+                for chunk in inspection.watch(_data(file, image)):
+                    digest.update(chunk)
+                    done += len(chunk)
+                    image.tell(done, image.size or 0)
+                file.flush()
+                os.fsync(file.fileno())
+                if image.size is not None and done < image.size:
+                    raise Transient('The image did not arrive whole on the host.', admin_detail=f'{done} of {image.size} bytes came')
+                inspection.verdict()
+            except InvalidInput:
+                part.unlink(missing_ok=True)
+                raise
+        if image.hash_value and digest.hexdigest() != image.hash_value:
+            part.unlink(missing_ok=True)
+            raise Transient('The image arrived damaged on the host.', admin_detail=f'{part.stem}: its hash is not the recorded one')
+
+    # -- making room
+
+    def prune(self) -> list[str]:
+        """Remove what the limits want removed, the least recently used first, and never what a server uses; gives the ids of images.
+
+        Downloads that nobody has gone on with for a day go as well.
+        """
+        with self._lock:
+            used = self._in_use()
+            kept: list[tuple[float, int, pathlib.Path]] = []
+            removed: list[pathlib.Path] = []
+            total, moment = 0, clock.timestamp()
+            for path, facts in self._files():
+                idle = moment - facts.st_mtime
+                if path.suffix.removeprefix('.') not in _KEPT:
+                    if idle > _FORGOTTEN:
+                        path.unlink(missing_ok=True)
+                    continue
+                total += facts.st_blocks * 512
+                if path not in used and idle > GRACE:
+                    kept.append((facts.st_mtime, facts.st_blocks * 512, path))
+            for last, size, path in sorted(kept):
+                too_old = self._limits.max_idle and moment - last > self._limits.max_idle
+                too_many = self._limits.max_bytes and total > self._limits.max_bytes
+                if too_old or too_many:
+                    path.unlink(missing_ok=True)
+                    removed.append(path)
+                    total -= size
+            return [path.stem for path in removed]
+
+    def _files(self) -> Iterator[tuple[pathlib.Path, os.stat_result]]:
+        try:
+            found = list(self.top.iterdir())
+        except FileNotFoundError:
+            return
+        for path in found:
+            with contextlib.suppress(FileNotFoundError):
+                yield path, path.stat()
+
+
+def _data(file: BinaryIO, image: Download) -> Iterator[bytes]:
+    """What has arrived before, then the rest, which is written behind it."""
+    file.seek(0, os.SEEK_END)
+    have = file.tell()
+    if image.size is not None and have > image.size:
+        file.truncate(0)
+        have = 0
+    file.seek(0)
+    while chunk := file.read(_PIECE):
+        yield chunk
+    if image.size is None or have < image.size:
+        for chunk in image.open(have):
+            file.write(chunk)
+            yield chunk
 
 
 def _convert(source: pathlib.Path, source_format: str, target: pathlib.Path) -> None:

@@ -2,5 +2,6 @@
 
 from compute.virt.simulated.driver import SimulatedDriver
 from compute.virt.simulated.faults import FaultTable
+from compute.virt.simulated.images import ImageChecks
 
-__all__ = ['FaultTable', 'SimulatedDriver']
+__all__ = ['FaultTable', 'ImageChecks', 'SimulatedDriver']

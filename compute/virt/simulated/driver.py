@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import pathlib
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from common import clock
 from common.errors import Conflict, NotFound, Refused
 from compute.virt import base
-from compute.virt.base import Driver, InterfaceSpec, Inventory, LifecycleEvent, Problem, ServerSpec, VolumeSpec
+from compute.virt.base import Download, Driver, InterfaceSpec, Inventory, LifecycleEvent, Problem, ServerSpec, Tell, VolumeSpec
 from compute.virt.simulated.faults import FaultTable
+from compute.virt.simulated.images import SNAPSHOT_SIZE, ImageChecks, snapshot_data
 from compute.virt.simulated.store import Folder, Memory, Store
 
-_CAPABILITIES = frozenset({'pause', 'suspend', 'attach_volume', 'attach_interface', 'console_log', 'reboot', 'config_drive'})
+_CAPABILITIES = frozenset({'pause', 'suspend', 'attach_volume', 'attach_interface', 'console_log', 'reboot', 'config_drive', 'snapshot'})
 _ALIVE = frozenset({base.RUNNING, base.PAUSED})
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 _LONGEST_LOG = 100 * 1024
@@ -31,6 +33,7 @@ class SimulatedDriver(Driver):
     :param state: folder in which guests and disks outlive the process; None keeps them in memory
     :param faults: failures to come
     :param latency: method name -> seconds that it takes (mean of an exponential distribution)
+    :param checks: what is known of images, to be shared by the hosts of a process
     """
 
     name = 'simulated'
@@ -47,12 +50,14 @@ class SimulatedDriver(Driver):
         state: pathlib.Path | None = None,
         faults: FaultTable | None = None,
         latency: dict[str, float] | None = None,
+        checks: ImageChecks | None = None,
     ) -> None:
         self.host = host
         self.faults = faults if faults is not None else FaultTable()
         self._total = Inventory(vcpus, memory_mib, disk_gib, 'simulated', 1000000, {'arch': 'x86_64'}, float(disk_gib))
         self._store: Store = Memory() if state is None else Folder(state)
         self._latency = latency or {}
+        self._checks = checks if checks is not None else ImageChecks()
         self._on_event: LifecycleEvent | None = None
 
     @contextlib.contextmanager
@@ -245,6 +250,30 @@ class SimulatedDriver(Driver):
             if guest is not None and port_id in guest['ports']:
                 self._store.put('guest', server_id, {**guest, 'ports': [port for port in guest['ports'] if port != port_id]})
 
+    # -- images and copies of disks
+
+    def cache_image(self, image: Download) -> None:
+        with self._doing('cache_image'):
+            self._checks.check(image)
+
+    def make_snapshot(self, server_id: str, snapshot_id: str, tell: Tell) -> int:
+        with self._doing('make_snapshot'):
+            if self._store.get('disk', server_id) is None:
+                raise Refused('The server has no disk on this host.')
+            self._store.put('snapshot', snapshot_id, {'server': server_id})
+            tell(SNAPSHOT_SIZE, SNAPSHOT_SIZE)
+        return SNAPSHOT_SIZE
+
+    def open_snapshot(self, server_id: str, snapshot_id: str) -> BinaryIO:
+        with self._doing('open_snapshot'):
+            if self._store.get('snapshot', snapshot_id) is None:
+                raise NotFound('snapshot', snapshot_id)
+        return io.BytesIO(snapshot_data(server_id))
+
+    def delete_snapshot(self, server_id: str, snapshot_id: str) -> None:
+        with self._doing('delete_snapshot'):
+            self._store.remove('snapshot', snapshot_id)
+
     # -- for tests
 
     def crash_guest(self, server_id: str, state: int = base.SHUTDOWN) -> None:
@@ -255,7 +284,7 @@ class SimulatedDriver(Driver):
 
     def contents(self) -> dict[str, Any]:
         """Everything on this host, for the search of leaks."""
-        return {'guests': self._store.all('guest'), 'disks': self._store.all('disk')}
+        return {kind + 's': self._store.all(kind) for kind in ('guest', 'disk', 'snapshot')}
 
 
 def _device(wanted: str | None, taken: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from common.api.resource import GET, Resource
 from common.errors import NotFound
 
 _EXTENSIONS = {
+    'OS-EC2': 'Users have access keys for the EC2 API.',
     'OS-KSADM': 'Users, tenants, roles and services are managed.',
     'OS-KSCRUD': 'Users change their own password.',
 }

@@ -45,7 +45,7 @@ _DESCRIBED: dict[str, Any] = {
         'properties': {name: form for name, form in _PROPERTY.items() if name != 'name'},
     },
 }
-_NAMESPACE: dict[str, Any] = {
+_ATTRIBUTES: dict[str, Any] = {
     'namespace': _NAME,
     'display_name': {'type': 'string', 'maxLength': 80},
     'description': {'type': 'string', 'maxLength': 500},
@@ -89,10 +89,18 @@ def _list_of(document: dict[str, Any]) -> dict[str, Any]:
     return {'type': 'array', 'items': document}
 
 
-_NAMESPACE_FORM = _one('namespace', _NAMESPACE, ['namespace'])
 _OBJECT_FORM = _one('object', _OBJECT, ['name'])
 _TAG_FORM = _one('tag', _TAG, ['name'])
 _ASSOCIATION_FORM = _one('resource_type_association', _ASSOCIATION, ['name'])
+# A namespace can be made, and is shown, with all that is in it.
+_NAMESPACE: dict[str, Any] = {
+    **_ATTRIBUTES,
+    'properties': _DESCRIBED,
+    'objects': _list_of(_OBJECT_FORM),
+    'tags': _list_of(_TAG_FORM),
+    'resource_type_associations': _list_of(_ASSOCIATION_FORM),
+}
+_NAMESPACE_FORM = _one('namespace', _NAMESPACE, ['namespace'])
 
 # By the last part of the path. Properties are keyed by their names, the others come as lists.
 DOCUMENTS: dict[str, dict[str, Any]] = {

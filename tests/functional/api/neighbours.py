@@ -146,9 +146,19 @@ class Neighbours:
         self.make('image', f'/v2/images/{private}/file', b'\0' * 4096, method='PUT')
         self.make('image', f'/v2/images/{private}/tags/{TAG}', None, method='PUT')
         shared = self.make('image', '/v2/images', {**body, 'name': 'theirs-shared', 'visibility': 'shared'})['id']
+        self.make('image', f'/v2/images/{shared}/file', b'\0' * 4096, method='PUT')
         self.make('image', f'/v2/images/{shared}/members', {'member': self.third})
         self.names['theirs-private-image'] = private
-        return {('image', 'images'): shared, ('image', 'members'): self.third, ('image', 'tags'): TAG}
+        namespace = {
+            'namespace': 'theirs-namespace', 'owner': self.theirs.project_id, 'tags': [{'name': TAG}], 'objects': [{'name': 'theirs-object'}],
+            'properties': {'theirs-property': {'title': 'P', 'type': 'string'}}, 'resource_type_associations': [{'name': 'OS::Nova::Server'}],
+        }  # fmt: skip
+        self.make('image', '/v2/metadefs/namespaces', namespace, self.admin)
+        found = {
+            'images': shared, 'members': self.third, 'tags': TAG, 'namespaces': 'theirs-namespace', 'objects': 'theirs-object',
+            'properties': 'theirs-property', 'resource_types': 'OS::Nova::Server', 'shared-images': self.theirs.project_id,
+        }  # fmt: skip
+        return {('image', kind): value for kind, value in found.items()}
 
     def _volume(self) -> dict[tuple[str, str], str]:
         made = self.make('volume', '/v3/volumes', {'volume': {'name': 'theirs-volume', 'size': 1, 'metadata': {KEY: 'theirs-value'}}})

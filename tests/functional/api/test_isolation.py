@@ -31,12 +31,13 @@ EVERYBODYS = {
 HARMLESS = {
     ('GET', '/v2.1/{project}/os-quota-sets/{target}/defaults'): 'the defaults of the cloud',
     ('GET', '/v3/{project}/os-quota-sets/{target}/defaults'): 'the defaults of the cloud',
+    ('GET', '/v1/shared-images/{member}'): 'what the own project shares with the other',
 }
 # Where a project is named in the path, 403 says no more than 404 would: whoever asks knew the project's id before.
 NAMED_PROJECT = ('os-quota-sets', 'quotas')
 # POST and PUT without a parameter, which make something of the caller's own: what they may point at is in `references`.
 MAKE_OWN = {
-    ('identity', '/v3/credentials'), ('image', '/v2/images'), ('volume', '/v3/{project}/volumes'), ('volume', '/v3/{project}/attachments'),
+    ('identity', '/v3/credentials'), ('image', '/v2/images'), ('image', '/v1/images'), ('volume', '/v3/{project}/volumes'), ('volume', '/v3/{project}/attachments'),
     ('network', '/v2.0/networks'), ('network', '/v2.0/subnets'), ('network', '/v2.0/subnetpools'), ('network', '/v2.0/ports'),
     ('network', '/v2.0/routers'), ('network', '/v2.0/floatingips'), ('network', '/v2.0/security-groups'),
     ('network', '/v2.0/security-group-rules'), ('compute', '/v2.1/{project}/servers'), ('compute', '/v2.1/{project}/os-keypairs'),

@@ -103,6 +103,7 @@ def answers(neighbours: Neighbours) -> list[Answer]:
 AT_LEAST = {'identity': 30, 'image': 5, 'volume': 15, 'network': 40, 'compute': 30}
 # Answers with a body that no schema describes yet: they are looked at for their status only (patterns).
 BARE = {
+    'image': r'GET /v1/images/\{id\}|GET /v2/images/\{id\}/file',  # the data of an image
     'identity': r'\w+ /v2\.0/.*|GET /v3/(OS-REVOKE/events|auth/(catalog|system|tokens)|pileus/revocations|projects/{project_id}/tags'
     r'|role_inferences|roles/{prior_role_id}/implies.*)|POST /v3/(limits|registered_limits|users/{user_id}/credentials/OS-EC2)',
 }

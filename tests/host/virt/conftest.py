@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from compute.virt.base import ImageSpec, InterfaceSpec, ServerSpec, VolumeSpec
+from tests.driver_walk import download
 from tests.host.virt.lan import Lan
 from tools.testbed.host import Host
 
@@ -88,7 +89,7 @@ def driver(host: Host, folder: pathlib.Path) -> Iterator[libvirt_driver.LibvirtD
 def image(driver: libvirt_driver.LibvirtDriver, image_file: pathlib.Path) -> ImageSpec:
     """The guest image in the host's cache."""
     image_id = str(uuid.uuid4())
-    path = driver.cache_image(image_id, 'qcow2', iter([image_file.read_bytes()]), None)
+    path = driver.cache_image(download(image_id, 'qcow2', image_file.read_bytes()))
     return ImageSpec(image_id, 'qcow2', path)
 
 
@@ -109,7 +110,11 @@ def make_server(driver: libvirt_driver.LibvirtDriver, image: ImageSpec, key: pat
     made: list[str] = []
 
     def make(
-        cards: tuple[InterfaceSpec, ...] = (), user_data: str = '', volumes: tuple[VolumeSpec, ...] = (), memory: int = 192
+        cards: tuple[InterfaceSpec, ...] = (),
+        user_data: str = '',
+        volumes: tuple[VolumeSpec, ...] = (),
+        memory: int = 192,
+        image: ImageSpec = image,
     ) -> ServerSpec:
         server = ServerSpec(
             str(uuid.uuid4()), f'web-{len(made)}', 1, memory, 1, image=image, interfaces=cards, volumes=volumes, config_drive=True

@@ -13,6 +13,7 @@ import pytest
 from common.errors import InvalidInput, Refused, Transient
 from compute.virt.base import NOSTATE, SHUTDOWN, ImageSpec, ServerSpec
 from compute.virt.libvirt.driver import LibvirtDriver
+from tests.driver_walk import download
 from tests.host.virt.lan import ssh
 
 
@@ -91,11 +92,11 @@ def test_the_image_cache_verifies_what_it_takes(driver, tmp_path):
     data = _qcow2(tmp_path / 'plain')
     image_id = str(uuid.uuid4())
     with pytest.raises(Transient, match='damaged'):
-        driver.cache_image(image_id, 'qcow2', iter([data]), 'f' * 128)
+        driver.cache_image(download(image_id, 'qcow2', data, hash_value='f' * 128))
     assert driver.cached_image(image_id) is None
-    path = driver.cache_image(image_id, 'qcow2', iter([data[:100], data[100:]]), hashlib.sha512(data).hexdigest())
+    path = driver.cache_image(download(image_id, 'qcow2', data, hash_value=hashlib.sha512(data).hexdigest()))
     assert path.read_bytes() == data
-    assert driver.cache_image(image_id, 'qcow2', iter([b'not read']), None) == path == driver.cached_image(image_id)
+    assert driver.cache_image(download(image_id, 'qcow2', b'not read')) == path == driver.cached_image(image_id)
 
 
 def test_the_image_cache_refuses_what_would_open_other_files(driver, tmp_path):
@@ -105,17 +106,17 @@ def test_the_image_cache_refuses_what_would_open_other_files(driver, tmp_path):
     for data, claimed in ((backed, 'qcow2'), (external, 'qcow2'), (backed, 'raw'), (b'no image at all', 'qcow2')):
         image_id = str(uuid.uuid4())
         with pytest.raises(InvalidInput):
-            driver.cache_image(image_id, claimed, iter([data]), None)
+            driver.cache_image(download(image_id, claimed, data))
         assert driver.cached_image(image_id) is None
     with pytest.raises(Refused, match='aki'):
-        driver.cache_image(str(uuid.uuid4()), 'aki', iter([b'']), None)
+        driver.cache_image(download(str(uuid.uuid4()), 'aki', b''))
     assert [p.name for p in driver.images.top.iterdir() if not p.suffix.startswith(('.qcow2', '.raw'))] == []
 
 
 def test_an_image_larger_than_the_disk_is_refused(driver, tmp_path):
     image_id = str(uuid.uuid4())
     subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', str(tmp_path / 'large'), '3G'], check=True)
-    path = driver.cache_image(image_id, 'qcow2', iter([(tmp_path / 'large').read_bytes()]), None)
+    path = driver.cache_image(download(image_id, 'qcow2', (tmp_path / 'large').read_bytes()))
     server = ServerSpec(str(uuid.uuid4()), 'small', 1, 64, 2, image=ImageSpec(image_id, 'qcow2', path))
     with pytest.raises(Refused, match='3 GiB.*2 GiB'):
         driver.make_disk(server)

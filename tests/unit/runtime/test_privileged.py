@@ -71,6 +71,23 @@ def test_a_command_that_hangs_is_ended(tool):
         privileged.run(['ip'], timeout=0.2)
 
 
+def test_what_is_called_while_it_runs_may_end_it(tool):
+    tool('qemu-img', 'exec sleep 60')
+    looks = []
+
+    def look():
+        looks.append(1)
+        if len(looks) == 2:
+            raise Transient('That is enough.')
+
+    with pytest.raises(Transient, match='enough'):
+        privileged.run(['qemu-img'], timeout=30, while_waiting=look)
+    assert len(looks) == 2
+    tool('qemu-img', 'cat; exit 3')
+    done = privileged.run(['qemu-img'], stdin='words', check=False, while_waiting=look)
+    assert (done.status, done.stdout) == (3, 'words')
+
+
 def test_a_missing_command_is_no_reason_to_try_again(monkeypatch):
     monkeypatch.setattr(sys.modules['common.privileged.run'], 'find', lambda name: None)
     with pytest.raises(CommandMissing) as caught:

@@ -1,0 +1,1 @@
+"""The sets of definitions that come with Pileus; loaded on request."""

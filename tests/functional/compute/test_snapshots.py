@@ -1,0 +1,193 @@
+"""Images made of servers, seen over HTTP as users do. How the making survives crashes is in test_snapshot_crash.py."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from compute.virt.simulated.images import snapshot_data
+from tests.functional.cloud import TestCloud, eventually
+
+OLD, NEW = {'OpenStack-API-Version': 'compute 2.1'}, {'OpenStack-API-Version': 'compute 2.79'}
+
+
+class Desk:
+    """What the tests do over and over."""
+
+    def __init__(self, cloud: TestCloud) -> None:
+        self.cloud, self.client = cloud, cloud.client()
+        body = {'flavor': {'id': 'snap', 'name': 'snap', 'ram': 64, 'vcpus': 1, 'disk': 1}}
+        assert self.client.raw('POST', f'{self.client.catalog["compute"]}/flavors', body)[0] in (200, 409)
+        self.image = self.make_image(hw_disk_bus='virtio')
+        network = self.client.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'snapshots'}})['network']['id']
+        self.client.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': network, 'ip_version': 4, 'cidr': '10.12.0.0/24'}})
+        self.network = network
+        self.worker = cloud.runtime.parts['compute'].service.worker
+        self.hosts = list(self.worker.drivers.values())
+
+    def make_image(self, data: bytes = bytes(4096), disk_format: str = 'raw', **properties: str) -> str:
+        body = {'name': 'base', 'disk_format': disk_format, 'container_format': 'bare', 'min_ram': 32, **properties}
+        made = str(self.client.ask('POST', 'image', '/v2/images', body)['id'])
+        self.client.ask('PUT', 'image', f'/v2/images/{made}/file', data, headers={'Content-Type': 'application/octet-stream'})
+        return made
+
+    def boot(self, image: str | None = None, status: str = 'ACTIVE') -> str:
+        body = {'name': 'web', 'imageRef': image or self.image, 'flavorRef': 'snap', 'networks': [{'uuid': self.network}]}
+        made = str(self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id'])
+        self.wait(made, status)
+        return made
+
+    def server(self, server: str) -> dict[str, Any]:
+        return dict(self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server'])
+
+    def wait(self, server: str, status: str = 'ACTIVE') -> dict[str, Any]:
+        def ready() -> dict[str, Any] | None:
+            found = self.server(server)
+            return found if found['status'] == status and found['OS-EXT-STS:task_state'] is None else None
+
+        return dict(eventually(ready, what=f'{server} {status}'))
+
+    def act(self, server: str, action: dict[str, Any], headers: dict[str, str] = NEW) -> tuple[int, dict[str, str], Any]:
+        found = self.client.raw('POST', f'{self.client.catalog["compute"]}/servers/{server}/action', action, headers=headers)
+        return found[0], {name.lower(): value for name, value in dict(found[1]).items()}, json.loads(found[2]) if found[2] else None
+
+    def snapshot(self, server: str, name: str = 'copy', **values: Any) -> str:
+        status, _, body = self.act(server, {'createImage': {'name': name, **values}})
+        assert status == 202, body
+        return str(body['image_id'])
+
+    def shown(self, image: str) -> dict[str, Any]:
+        return dict(self.client.ask('GET', 'image', f'/v2/images/{image}'))
+
+    def whole(self, image: str) -> dict[str, Any]:
+        return dict(eventually(lambda: (found := self.shown(image))['status'] == 'active' and found, what=f'image {image} active'))
+
+    def has(self, image: str) -> bool:
+        return self.client.raw('GET', f'{self.client.catalog["image"]}/v2/images/{image}')[0] == 200
+
+    def copies(self) -> int:
+        return sum(len(host.contents()['snapshots']) for host in self.hosts)
+
+
+@pytest.fixture(scope='module')
+def desk(cloud: TestCloud) -> Desk:
+    return Desk(cloud)
+
+
+@pytest.fixture
+def server(desk: Desk) -> Iterator[str]:
+    made = desk.boot()
+    yield made
+    desk.client.raw('DELETE', f'{desk.client.catalog["compute"]}/servers/{made}')
+
+
+def test_an_image_of_a_server_is_whole_says_where_it_is_from_and_boots(desk: Desk, server: str) -> None:
+    made = desk.snapshot(server, 'golden', metadata={'purpose': 'test', 'image_type': 'mine'})
+    image = desk.whole(made)
+    about = {name: image[name] for name in ('name', 'visibility', 'min_disk', 'min_ram', 'disk_format', 'container_format', 'owner')}
+    owner = desk.server(server)['tenant_id']
+    assert about == {
+        'name': 'golden', 'visibility': 'private', 'min_disk': 1, 'min_ram': 32, 'disk_format': 'raw', 'container_format': 'bare', 'owner': owner,
+    }  # fmt: skip
+    kept = {name: image[name] for name in ('base_image_ref', 'instance_uuid', 'image_type', 'purpose', 'hw_disk_bus')}
+    assert kept == {
+        'base_image_ref': desk.image, 'instance_uuid': server, 'image_type': 'mine', 'purpose': 'test', 'hw_disk_bus': 'virtio',
+    }  # fmt: skip
+    status, _, data = desk.client.raw('GET', f'{desk.client.catalog["image"]}/v2/images/{made}/file')
+    assert (status, data) == (200, snapshot_data(server))
+    desk.wait(server)
+    assert desk.copies() == 0, 'the host keeps no copy'
+    desk.boot(made)
+
+
+def test_the_image_is_there_when_the_answer_names_it(desk: Desk, server: str) -> None:
+    for headers in (OLD, NEW):
+        status, said, body = desk.act(server, {'createImage': {'name': 'copy'}}, headers)
+        assert status == 202
+        image = body['image_id'] if headers is NEW else re.fullmatch(r'http://.*/images/([0-9a-f-]{36})', said['location'])[1]  # type: ignore[index]
+        assert desk.has(image)
+        desk.whole(image)
+        desk.wait(server)
+
+
+@pytest.mark.parametrize(('verb', 'status'), [('os-stop', 'SHUTOFF'), ('pause', 'PAUSED'), ('suspend', 'SUSPENDED')])
+def test_a_server_that_does_not_run_can_be_copied(desk: Desk, server: str, verb: str, status: str) -> None:
+    desk.act(server, {verb: None})
+    desk.wait(server, status)
+    desk.whole(desk.snapshot(server))
+    desk.wait(server, status)
+
+
+def test_while_an_image_is_made_nothing_else_is_done_but_deleting(desk: Desk, server: str) -> None:
+    desk.hosts[0].faults.replace([{'op': 'make_snapshot', 'do': 'wait 1.5'}])
+    image = desk.snapshot(server)
+    assert desk.server(server)['OS-EXT-STS:task_state'] == 'image_snapshot'
+    for action in ({'createImage': {'name': 'second'}}, {'reboot': {'type': 'HARD'}}):
+        status, _, body = desk.act(server, action)
+        assert status == 409, body
+        assert 'image_snapshot' in body['conflictingRequest']['message']
+    desk.client.ask('DELETE', 'compute', f'/servers/{server}')
+    eventually(lambda: desk.client.raw('GET', f'{desk.client.catalog["compute"]}/servers/{server}')[0] == 404, what='deletion')
+    assert not desk.has(image), 'half an image is no image'
+    assert desk.copies() == 0
+
+
+def test_an_image_deleted_while_it_is_made_stays_deleted(desk: Desk, server: str) -> None:
+    desk.hosts[0].faults.replace([{'op': 'open_snapshot', 'do': 'wait 0.5'}])
+    image = desk.snapshot(server)
+    desk.client.ask('DELETE', 'image', f'/v2/images/{image}')
+    found = desk.wait(server)
+    assert not desk.has(image)
+    assert 'fault' not in found
+    assert desk.copies() == 0
+
+
+def test_a_host_that_cannot_copy_leaves_no_image(desk: Desk, server: str) -> None:
+    desk.hosts[0].faults.replace([{'op': 'make_snapshot', 'do': 'refuse'}])
+    image = desk.snapshot(server)
+    desk.wait(server)
+    assert not desk.has(image)
+
+
+@pytest.mark.parametrize(
+    ('action', 'status'),
+    [
+        ({'createImage': {}}, 400),
+        ({'createImage': {'name': ''}}, 400),
+        ({'createImage': {'name': 'a' * 256}}, 400),
+        ({'createImage': {'name': 'x', 'metadata': {'': ''}}}, 400),
+        ({'createImage': {'name': 'x', 'metadata': {'a' * 256: 'b'}}}, 400),
+        ({'createImage': {'name': 'x', 'metadata': {'disk_format': 'vmdk'}}}, 400),
+        ({'createImage': {'name': 'x', 'metadata': {f'k{n}': 'v' for n in range(129)}}}, 403),
+        ({'createBackup': {'name': 'x', 'backup_type': 'daily'}}, 400),
+        ({'createBackup': {'name': 'x', 'backup_type': 'daily', 'rotation': -1}}, 400),
+    ],
+)
+def test_what_makes_no_sense_is_refused(desk: Desk, server: str, action: dict[str, Any], status: int) -> None:
+    assert desk.act(server, action)[0] == status
+    assert desk.server(server)['OS-EXT-STS:task_state'] is None
+
+
+def test_a_server_in_error_cannot_be_copied(desk: Desk, server: str) -> None:
+    desk.act(server, {'os-resetState': {'state': 'error'}})
+    status, _, body = desk.act(server, {'createImage': {'name': 'x'}})
+    assert (status, 'vm_state error' in body['conflictingRequest']['message']) == (409, True)
+
+
+def test_backups_are_rotated(desk: Desk, server: str) -> None:
+    def backup(rotation: int) -> str | None:
+        status, _, body = desk.act(server, {'createBackup': {'name': 'b', 'backup_type': 'daily', 'rotation': rotation}})
+        assert status == 202, body
+        desk.wait(server)
+        return body['image_id'] if body else None
+
+    made = [backup(2) for _ in range(3)]
+    assert [desk.has(str(image)) for image in made] == [False, True, True]
+    assert desk.shown(str(made[-1]))['backup_type'] == 'daily'
+    assert desk.shown(str(made[-1]))['image_type'] == 'backup'
+    assert backup(0) is None
+    assert [desk.has(str(image)) for image in made] == [False, False, False]

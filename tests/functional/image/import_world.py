@@ -1,0 +1,139 @@
+"""An image service of one process whose files outlive it, for tests that break and kill imports."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+from typing import Any
+
+from common.config import Settings
+from common.context import Context
+from common.operations import SERVICE
+from common.runtime import Runtime
+from image import conductor, importing, staging
+from image.db import images as image_queries
+from image.images import create, delete
+from pileus import settings as state_files
+from pileus.cloud import embedded, simulated_overrides
+from tests.ports import free_ports
+
+CTX = Context.service('test').but(project_id='p' * 32, user_id='u' * 32, system_scope=None)
+IMAGE = '11111111-2222-4333-8444-555555555555'
+OTHER = '66666666-7777-4888-8999-aaaaaaaaaaaa'
+
+
+class World:
+    """The image service (and identity, where it takes one) in a folder; made again in the same folder they are the same, after a crash."""
+
+    def __init__(self, directory: pathlib.Path, web: str, data: bytes, with_identity: bool = False, convert_to: str = '') -> None:
+        state = directory / 'state'
+        state_files.make_secrets(state)
+        names = ('identity', 'image') if with_identity else ('image',)
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
+        options = {
+            'stores': 'one:filesystem,two:filesystem',
+            'allowed_networks': '127.0.0.0/8',
+            'import_allowed_ports': '1-65535',
+            'cache_max_size': 0,
+            'conversion_format': convert_to,
+        }
+        settings = Settings.load(overrides=simulated_overrides(state, ports, image=options))
+        if with_identity:
+            self.runtime = embedded(settings, names)
+            self.runtime.start([(name, 'api') for name in names])
+        else:
+            self.runtime = Runtime(settings)
+            self.runtime.build(names)
+            self.runtime.prepare()
+        self.service = self.runtime.parts['image'].service
+        self.worlds: dict[str, Any] = {SERVICE: self.service}
+        self.web, self.data = web, data
+        conductor.sweep(self.service)  # as when it starts
+        if self.find(IMAGE) is None:
+            create(self.service, CTX, self.body(IMAGE))
+
+    def body(self, image: str) -> dict[str, Any]:
+        return {'id': image, 'name': 'crash', 'disk_format': 'raw', 'container_format': 'bare'}
+
+    def find(self, image: str) -> Any:
+        """The record of an image, or None."""
+        with self.service.db.read() as session:
+            return image_queries.get_image(session, image)
+
+    def upload(self, image: str) -> None:
+        """Give an image its data in the first store."""
+        from image import upload
+
+        source = io.BytesIO(self.data)
+        upload.store_data(self.service, CTX, image, source.read, None)
+
+    def prepare_for(self, method: str) -> None:
+        """What has to be there before an import of this kind; what is there stays."""
+        if method == 'from_region' and self.find(OTHER) is None:
+            create(self.service, CTX, self.body(OTHER) | {'hw_machine': 'q35', 'disk_format': 'ami', 'container_format': 'ami'})
+            self.upload(OTHER)
+        if self.find(IMAGE).status == 'queued':
+            if method == 'copy':
+                self.upload(IMAGE)
+            if method == 'direct':
+                self.stage()
+
+    # -- the ways of importing; each gives the id of the operation
+
+    def direct(self) -> str:
+        """From the staging area."""
+        return self.start({'name': 'glance-direct'})
+
+    def stage(self) -> None:
+        """Stage the data."""
+        source = io.BytesIO(self.data)
+        staging.stage(self.service, CTX, IMAGE, source.read, None)
+
+    def from_web(self) -> str:
+        """From a web server."""
+        return self.start({'name': 'web-download', 'uri': self.web})
+
+    def from_region(self) -> str:
+        """From the image service that the catalog names, which is this one."""
+        return self.start({'name': 'glance-download', 'glance_image_id': OTHER, 'glance_region': 'RegionOne'})
+
+    def copy(self) -> str:
+        """To the other store."""
+        return self.start({'name': 'copy-image'}, CTX.but(roles=frozenset({'admin'})))
+
+    def start(self, method: dict[str, Any], ctx: Context = CTX) -> str:
+        """Begin an import to all stores."""
+        importing.start(self.service, ctx, IMAGE, {'method': method, 'all_stores': True})
+        return self.live()
+
+    def live(self) -> str:
+        """The id of the operation that owns the image."""
+        with self.service.db.read() as session:
+            return str(self.service.ops.live(session, IMAGE).id)
+
+    def delete(self) -> str:
+        """Delete the image; the id of the operation that follows."""
+        delete(self.service, CTX, IMAGE)
+        return self.live()
+
+    # -- what there is
+
+    def inventory(self) -> dict[str, Any]:
+        """Everything outside of the operations' own records, but for the image's row after a deletion."""
+        conductor.sweep(self.service)
+        record = self.find(IMAGE)
+        held = {
+            name: sorted((entry.image_id, entry.size, entry.partial) for entry in self.service.stores.get(name).inventory())
+            for name in self.service.stores.names
+        }
+        found: dict[str, Any] = {'held': held, 'staged': len(list(self.service.staging.stages()))}
+        if record is not None:
+            found |= {
+                'status': record.status, 'size': record.size, 'hash': record.os_hash_value, 'disk_format': record.disk_format,
+                'stores': sorted(place.store for place in record.locations), 'machine': record.properties.get('hw_machine'),
+            }  # fmt: skip
+        return found
+
+    def close(self) -> None:
+        """End it."""
+        self.runtime.stop(0.5)

@@ -1,0 +1,81 @@
+"""A web server on loopback that behaves as badly as it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+
+
+class Web:
+    """Serves `data` at any path.
+
+    `break_after`: so many bytes per answer, then the connection ends. `ranges`: whether it knows Range. `moved_to`: where it redirects.
+    `etag`: of the data; '' for none. `asked`: the Range header of every request, None where there was none.
+    """
+
+    def __init__(self) -> None:
+        self.data = b''
+        self.etag = '"one"'
+        self.break_after: int | None = None
+        self.ranges = True
+        self.moved_to = ''
+        self.status = 200
+        self.asked: list[str | None] = []
+        self.held: threading.Event | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """An image on it."""
+        return f'http://127.0.0.1:{self.port}/disk.img'
+
+
+@contextlib.contextmanager
+def web_server() -> Iterator[Web]:
+    """A server that runs within the block."""
+    web = Web()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing."""
+
+        def do_GET(self) -> None:
+            wanted = self.headers.get('Range')
+            web.asked.append(wanted)
+            if web.moved_to or web.status != 200:
+                self.send_response(302 if web.moved_to else web.status)
+                if web.moved_to:
+                    self.send_header('Location', web.moved_to)
+                self.send_header('Content-Length', '0')
+                self.end_headers()
+                return
+            match = re.match(r'bytes=(\d+)-', wanted or '')
+            same = self.headers.get('If-Range') in (None, web.etag)
+            start = int(match[1]) if match and web.ranges and same else 0
+            data = web.data[start:]
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header('Content-Range', f'bytes {start}-{len(web.data) - 1}/{len(web.data)}')
+            if web.etag:
+                self.send_header('ETag', web.etag)
+            self.send_header('Content-Length', str(len(data)))
+            self.end_headers()
+            if web.held is not None:
+                self.wfile.write(data[: len(data) // 2])
+                web.held.wait(20)
+                data = data[len(data) // 2 :]
+            self.wfile.write(data if web.break_after is None else data[: web.break_after])
+            self.close_connection = True
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    web.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield web
+    finally:
+        server.shutdown()
+        server.server_close()
