@@ -70,6 +70,12 @@ def group(name: str) -> Callable[[type[T]], type[T]]:
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(option,))
+def shared(cls: type[T]) -> type[T]:
+    """Make a class a base of options that several classes have in common."""
+    return dataclasses.dataclass(frozen=True)(cls)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
 def family(name: str) -> Callable[[type[T]], type[T]]:
     """Make a class the options of any of the sections `[name_MEMBER]`, of which there may be many: one for each store, for example.
 
@@ -186,12 +192,23 @@ class Settings:
         """(group, option, value, where it came from) of every known option; secrets are shown as `***`."""
         rows = []
         groups: list[tuple[str, Any]] = [(name, self.get(options)) for name, options in sorted(_GROUPS.items())]
-        for name, values in [*groups, *sorted(self._members.items())]:
+        for name, values in [*groups, *self._described_members()]:
             for field in dataclasses.fields(values):
                 rows.append(
                     (name, field.name, _shown(field, getattr(values, field.name)), self._sources.get((name, field.name), 'default'))
                 )
         return rows
+
+    def _described_members(self) -> list[tuple[str, Any]]:
+        """The sections of families. Of those that nobody has read yet, the kind is told by the options that they have."""
+        found = dict(self._members)
+        for name, kinds in _FAMILIES.items():
+            for section in (f'{name}_{member}' for member in self.members(name)):
+                given = {key for group_name, key in self._sources if group_name == section}
+                fitting = [kind for kind in kinds if given <= {field.name for field in dataclasses.fields(kind)}]
+                if section not in found and fitting:
+                    found[section] = self._read(fitting[0], section)
+        return sorted(found.items())
 
 
 def sample() -> str:

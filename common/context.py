@@ -43,8 +43,8 @@ class Context:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller holds the admin role in the scope of the token."""
-        return 'admin' in self.roles
+        """Whether the caller is an administrator of the cloud: with the role admin on a project or the system, not on a domain."""
+        return 'admin' in self.roles and self.domain_id is None
 
     @property
     def is_service(self) -> bool:

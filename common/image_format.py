@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What each declared format may look like. A raw disk with a partition table is seen as `gpt`, an encrypted one as `luks`.
 _ACCEPTED: dict[str, frozenset[str]] = {
     'raw': frozenset({'raw', 'gpt', 'luks'}),
+    'gpt': frozenset({'gpt'}),
     'qcow2': frozenset({'qcow2'}),
     'vhd': frozenset({'vhd'}),
     'vhdx': frozenset({'vhdx'}),

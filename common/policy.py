@@ -40,11 +40,16 @@ DOMAIN_READER = 'role:admin or (role:reader and system_scope:all) or (role:reade
 Target = Mapping[str, Any]
 Check = Callable[[Context, Target], bool]
 _LOOK_AGAIN = 5.0
+# Whose things belong to domains. Elsewhere a token for a domain opens nothing: its administrator is none of the cloud.
+_WITH_DOMAINS = ('identity',)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A rule's default. `scopes`: kinds of token it is meant for (`project`, `domain`, `system`); empty: all."""
+    """A rule's default.
+
+    `scopes`: kinds of token it is meant for (`project`, `domain`, `system`); empty: all, but those of a domain in identity alone.
+    """
 
     name: str
     check: str = NOBODY
@@ -114,6 +119,8 @@ class Policy:
         scopes = self.rules[name].scopes if name in self.rules else ()
         if scopes:
             lines.append(f'for tokens of: {", ".join(scopes)}')
+        elif name.partition(':')[0] not in _WITH_DOMAINS:
+            lines.append('not for tokens of a domain')
         return lines
 
     def sample(self) -> str:
@@ -124,8 +131,10 @@ class Policy:
     def _scoped(self, name: str, check: Check) -> Check:
         rule = self.rules.get(name)
         scopes = frozenset(rule.scopes) if rule else frozenset()
-        if not scopes:
+        if not scopes and name.partition(':')[0] in _WITH_DOMAINS:
             return check
+        if not scopes:
+            return lambda ctx, target: ctx.domain_id is None and check(ctx, target)
 
         def scoped(ctx: Context, target: Target) -> bool:
             scope = 'project' if ctx.project_id else 'domain' if ctx.domain_id else 'system' if ctx.system_scope else None
@@ -146,7 +155,13 @@ class Policy:
 
 def own_target(ctx: Context) -> dict[str, Any]:
     """What a rule is asked about before there is a record: the caller's own things."""
-    return {'project_id': ctx.project_id, 'user_id': ctx.user_id, 'domain_id': ctx.domain_id, 'tenant_id': ctx.project_id}
+    return {
+        'project_id': ctx.project_id,
+        'user_id': ctx.user_id,
+        'domain_id': ctx.domain_id,
+        'tenant_id': ctx.project_id,
+        'caller_domain_id': ctx.domain_id,
+    }
 
 
 def _as_mapping(target: Any) -> Target:

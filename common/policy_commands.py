@@ -15,6 +15,9 @@ from common.config import ServiceOptions, Settings
 from common.context import Context
 from common.errors import InvalidInput
 from common.policy import Policy, Rule, own_target
+from common.policy_subject import Directory, Subject
+
+_ASKS_AS = {'identity': 'compute'}  # identity has no user of its own; the services' users may see all assignments
 
 
 def rules_of(service: str) -> list[Rule]:
@@ -50,11 +53,12 @@ def manage(service: str, rest: list[str], settings: Settings) -> int:
     for name, help in (('list', 'every rule with the check in force'), ('sample', 'the defaults, commented out'), ('diff', 'overrides')):
         verbs.add_parser(name, help=help).add_argument('--file', type=pathlib.Path, help='overrides in place of those of the service')
     check = verbs.add_parser('check', help='whether somebody may do something, and why')
-    check.add_argument('rule')
+    check.add_argument('rule', nargs='?', help='left out: all rules are asked')
     check.add_argument('--file', type=pathlib.Path, help='overrides in place of those of the service')
-    check.add_argument('--user', default='somebody', help='id of the user who asks')
-    check.add_argument('--project', help='id of the project that the token is for')
-    check.add_argument('--domain', help='id of the domain that the token is for')
+    check.add_argument('--user', help='user who asks; without --role, identity is asked which roles that user has there (id or name)')
+    check.add_argument('--user-domain', default='default', help='domain in which names are looked for')
+    check.add_argument('--project', help='project that the token is for')
+    check.add_argument('--domain', help='domain that the token is for')
     check.add_argument('--system', action='store_true', help='the token is for the whole system')
     check.add_argument('--role', action='append', default=[], help='a role of the token, implied ones too; may be given again')
     check.add_argument('--target', action='append', default=[], metavar='NAME=VALUE', help='an attribute of the thing; may be given again')
@@ -71,7 +75,7 @@ def manage(service: str, rest: list[str], settings: Settings) -> int:
     if given.verb == 'sample':
         print(policy.sample())
         return 0
-    return _diff(policy, file) if given.verb == 'diff' else _check(policy, given)
+    return _diff(policy, file) if given.verb == 'diff' else _check(policy, given, _subject(service, given, settings))
 
 
 def _list(policy: Policy) -> int:
@@ -101,14 +105,26 @@ def _diff(policy: Policy, file: pathlib.Path) -> int:
     return status
 
 
-def _check(policy: Policy, given: argparse.Namespace) -> int:
-    if policy.text_of(given.rule) is None:
-        raise InvalidInput(f'There is no rule {given.rule}; `policy list` names them all.')
-    roles = frozenset(role.lower() for role in given.role)
+def _subject(service: str, given: argparse.Namespace, settings: Settings) -> Subject:
+    """The caller as the options describe it, or a user of this cloud."""
+    if given.user and not given.role and (given.project or given.domain or given.system):
+        from common.runtime import Runtime
+
+        runtime = Runtime(settings, embedded=False)
+        return Directory(runtime.rest(_ASKS_AS.get(service, service), 'identity'), given.user_domain).subject(
+            given.user, given.project, given.domain, given.system
+        )
     ctx = Context(
-        'policy-check', 'policy-check', user_id=given.user, project_id=given.project, domain_id=given.domain,
-        system_scope='all' if given.system else None, roles=roles,
+        'policy-check', 'policy-check', user_id=given.user or 'somebody', project_id=given.project, domain_id=given.domain,
+        system_scope='all' if given.system else None, roles=frozenset(role.lower() for role in given.role),
     )  # fmt: skip
+    return Subject(ctx, ())
+
+
+def _check(policy: Policy, given: argparse.Namespace, subject: Subject) -> int:
+    if given.rule is not None and policy.text_of(given.rule) is None:
+        raise InvalidInput(f'There is no rule {given.rule}; `policy list` names them all.')
+    ctx = subject.ctx
     target = own_target(ctx)
     for pair in given.target:
         name, equals, value = pair.partition('=')
@@ -117,8 +133,21 @@ def _check(policy: Policy, given: argparse.Namespace) -> int:
         target[name] = value
         if name in ('project_id', 'tenant_id'):
             target['project_id'] = target['tenant_id'] = value
+    if given.rule is None:
+        return _check_all(policy, subject, target)
     allowed = policy.check(ctx, given.rule, target)
     print('allowed' if allowed else 'denied')
     for line in policy.explain(ctx, given.rule, target):
         print(f'  {line}')
+    for line in subject.reasons:
+        print(f'  {line}')
     return 0 if allowed else 1
+
+
+def _check_all(policy: Policy, subject: Subject, target: dict[str, Any]) -> int:
+    """Every rule, and whether it holds."""
+    for line in subject.reasons:
+        print(line)
+    for name, rule in sorted(policy.rules.items()):
+        print(f'{"yes" if policy.check(subject.ctx, name, target) else "no":>5}  {name}    {rule.description}'.rstrip())
+    return 0

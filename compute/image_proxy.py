@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from common.errors import InvalidInput, NotFound
-from compute.snapshots import ATTRIBUTES
+from compute.image_properties import ATTRIBUTES, metadata_of
 
 if TYPE_CHECKING:
     from common.context import Context
@@ -65,15 +65,6 @@ def list_images(images: RestClient, asked: Mapping[str, Any]) -> list[dict[str, 
 def shown_status(image: Mapping[str, Any]) -> tuple[str, int]:
     """(status, progress) in the words of this API."""
     return _SHOWN.get(image['status'], 'UNKNOWN'), _PROGRESS.get(image['status'], 0)
-
-
-def metadata_of(image: Mapping[str, Any]) -> dict[str, str]:
-    """What is not the image's own: its properties."""
-    return {
-        name: value
-        for name, value in image.items()
-        if isinstance(value, str) and name not in ATTRIBUTES and not name.startswith('os_glance_')
-    }
 
 
 def change_metadata(images: RestClient, image_id: str, changes: Mapping[str, str], *, replace: bool = False) -> dict[str, str]:

@@ -16,6 +16,7 @@ from compute import attachments, block_devices, flavors, servers
 from compute.block_devices import Disks
 from compute.db import keypairs as keypair_queries
 from compute.db.models import Flavor, KeyPair, Server, ServerVolume
+from compute.image_properties import inherited, metadata_of
 from compute.operations import ports
 from compute.operations.boot import BOOT, STARTS_IN
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from compute.service import ComputeService
 
 _GIB = 1 << 30
-_OF_DATA = frozenset({'os_hash_algo', 'os_hash_value'})  # they look like properties and belong to the data
 
 
 def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> tuple[list[Server], str]:
@@ -107,6 +107,11 @@ def _image(service: ComputeService, ctx: Context, reference: str, flavor: Flavor
         raise InvalidInput(f'Can not find requested image {reference}', field='imageRef')
     if image['status'] != 'active':
         raise InvalidInput(f'Image {reference} is not active.', field='imageRef')
+    if image.get('block_device_mapping'):
+        raise InvalidInput(
+            f'Image {reference} names snapshots of volumes and has no data. Make a volume of the snapshot and boot from that.',
+            field='imageRef',
+        )
     if image['min_ram'] > flavor.memory_mib:
         raise InvalidInput(f"Flavor's memory is too small for requested image: {image['min_ram']} MiB are needed.", field='flavorRef')
     size = (image.get('virtual_size') or image.get('size') or 0) / _GIB
@@ -115,13 +120,9 @@ def _image(service: ComputeService, ctx: Context, reference: str, flavor: Flavor
             f"Flavor's disk is too small for requested image. Flavor disk is {flavor.root_gib} GiB, minimum is {max(image['min_disk'], size):.2f} GiB.",
             field='flavorRef',
         )
-    properties = {
-        k: v
-        for k, v in image.items()
-        if isinstance(v, str) and k not in _OF_DATA and (k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id'))
-    }
+    properties = {k: v for k, v in metadata_of(image).items() if k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id')}
     taken = ('id', 'disk_format', 'size', 'os_hash_algo', 'os_hash_value', 'min_disk', 'min_ram')
-    return {name: image.get(name) for name in taken} | {'properties': properties}
+    return {name: image.get(name) for name in taken} | {'properties': properties, 'inherited': inherited(image)}
 
 
 def _is_member(service: ComputeService, ctx: Context, image_id: str) -> bool:
@@ -256,7 +257,9 @@ def _row(ctx: Context, body: dict[str, Any], common: dict[str, Any], index: int,
         tags=sorted(set(body.get('tags') or ())), network_info=[],
         requested={
             'security_group_names': common['groups'][1], 'volumes': [disk.volume_id for disk in common['disks'].volumes],
-            'image': common['image'] and {name: common['image'][name] for name in ('min_disk', 'min_ram', 'properties')},
+            'image': common['image'] and {
+                'min_disk': common['image']['min_disk'], 'min_ram': common['image']['min_ram'], 'properties': common['image']['inherited'],
+            },
         },
         access_ip_v4=body.get('accessIPv4') or None, access_ip_v6=body.get('accessIPv6') or None,
         disk_config=body.get('OS-DCF:diskConfig') or 'MANUAL', reservation_id=common['reservation'], launch_index=index, created_at=now(),
@@ -272,7 +275,7 @@ def _params(server: Server, common: dict[str, Any], claim: dict[str, Any], body:
         'security_groups': common['groups'][0],
         'project_id': server.project_id,
         'zone': common['zone'],
-        'image': common['image'],
+        'image': common['image'] and {name: value for name, value in common['image'].items() if name != 'inherited'},
         'volumes': [{'volume_id': disk.volume_id, 'device': disk.device} for disk in common['disks'].volumes],
         'config_drive': server.config_drive,
         'files': body.get('personality') or [],

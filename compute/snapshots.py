@@ -10,8 +10,11 @@ from common.context import Context
 from common.errors import Conflict, InvalidInput, PileusError
 from common.ids import new_id
 from compute import servers
+from compute.db import servers as queries
 from compute.db.models import Server
+from compute.image_properties import ATTRIBUTES
 from compute.operations.snapshot import SNAPSHOT
+from compute.operations.volume_snapshots import SNAPSHOT_OF_VOLUMES
 from compute.server_states import IMAGE_SNAPSHOT_PENDING
 
 if TYPE_CHECKING:
@@ -21,19 +24,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds that a request waits for its image to be registered."""
-ATTRIBUTES = frozenset({
-    'id', 'name', 'owner', 'status', 'visibility', 'container_format', 'disk_format', 'min_disk', 'min_ram', 'size', 'virtual_size', 'checksum',
-    'protected', 'os_hidden', 'os_hash_algo', 'os_hash_value', 'tags', 'self', 'file', 'schema', 'locations', 'direct_url', 'stores', 'created_at',
-    'updated_at',
-})  # fmt: skip
-"""What an image says of itself: no key of its metadata."""
 _KINDS: dict[int, type[PileusError]] = {400: errors.InvalidInput, 403: errors.Forbidden, 409: errors.Conflict, 413: errors.TooLarge}
 
 
 def create_image(service: ComputeService, ctx: Context, server_id: str, name: str, metadata: dict[str, str]) -> tuple[str, str]:
     """Start to make an image of the server's disk; gives the ids of the image and of the operation.
 
-    :raises: NotFound, Forbidden, InvalidInput (volume-backed), Conflict (state), OverQuota
+    Of a server that boots from a volume all volumes are kept as snapshots, and the image names those.
+
+    :raises: NotFound, Forbidden, InvalidInput, Conflict (state), OverQuota
     """
     image_id = new_id()
 
@@ -68,24 +67,27 @@ def _found(service: ComputeService, ctx: Context, session: Session, server_id: s
     taken = sorted(ATTRIBUTES & set(metadata))
     if taken:
         raise InvalidInput(f'{taken[0]} is an attribute of images and cannot be a key of their metadata.', field='metadata')
-    if server.image_id is None:
-        raise InvalidInput(
-            f'Instance {server.id} boots from a volume, of which no image can be made here. '
-            'Make a snapshot of the volume, or upload the volume to an image.'
-        )
+    if server.image_id is None and action == 'create_backup':
+        raise InvalidInput(f'Instance {server.id} boots from a volume, of which no backup is made here. Make an image of it (createImage).')
     return server
 
 
 def _begin(service: ComputeService, ctx: Context, session: Session, server: Server, action: str, params: dict[str, Any]) -> str:
-    return servers.begin(service, ctx, session, server, action, SNAPSHOT, IMAGE_SNAPSHOT_PENDING, params)
+    recipe = SNAPSHOT
+    if server.image_id is None:
+        recipe = SNAPSHOT_OF_VOLUMES
+        kept = ('volume_id', 'device', 'boot_index', 'delete_on_termination')
+        attached = [one for one in queries.volumes_of(session, [server.id])[server.id] if one.status == 'attached']
+        params = {**params, 'volumes': [{name: getattr(one, name) for name in kept} for one in attached]}
+    return servers.begin(service, ctx, session, server, action, recipe, IMAGE_SNAPSHOT_PENDING, params)
 
 
 def _image(server: Server, image_id: str, name: str, image_type: str, metadata: dict[str, str]) -> dict[str, Any]:
     """The body that registers the image. What the source image says of guests, and what the user says, goes along."""
     source = server.requested.get('image') or {}
     properties = {
-        **{key: value for key, value in source.get('properties', {}).items() if not key.startswith('img_signature')},
-        'base_image_ref': str(server.image_id),
+        **source.get('properties', {}),
+        'base_image_ref': server.image_id or '',
         'image_type': image_type,
         'instance_uuid': server.id,
         'user_id': server.user_id,

@@ -16,6 +16,7 @@ from common.tokens import RuleBook
 from common.tokens.contract import TokenNews, TokenNewsListener
 from identity import access_rules, catalog, domain_config
 from identity.conf import CatalogOptions, TokenOptions
+from identity.guard_news import GuardGossip
 from identity.rpc import Announcer
 from identity.service import IdentityService
 from identity.templated_catalog import TemplatedCatalog
@@ -57,6 +58,8 @@ class Upkeep:
 
     def __init__(self, service: IdentityService, runtime: Runtime, announcer: Announcer) -> None:
         self._service, self._runtime, self._announcer = service, runtime, announcer
+        # Where everything is in one process there is nobody to tell.
+        self._gossip = None if runtime.embedded else GuardGossip(service.guard, runtime.broker, runtime.host)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -65,6 +68,8 @@ class Upkeep:
         self._service.learn_revocations()
         listener = TokenNewsListener(self._service.revocations)
         self._runtime.broker.serve(TokenNews, listener, host=f'identity.{self._runtime.host}.{id(self):x}', workers=1)
+        if self._gossip is not None:
+            self._gossip.start()
         self._thread = threading.Thread(target=self._run, name='identity-upkeep', daemon=True)
         self._thread.start()
 
@@ -73,6 +78,8 @@ class Upkeep:
         self._ending.set()
         if self._thread is not None:
             self._thread.join(seconds)
+        if self._gossip is not None:
+            self._gossip.stop(seconds)
         self._announcer.stop(seconds)
 
     def _run(self) -> None:

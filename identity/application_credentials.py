@@ -19,7 +19,6 @@ from identity import access_rules
 from identity.access_rules import AccessRuleRecord
 from identity.db import application_credentials as rows
 from identity.db import assignments as assignment_rows
-from identity.db import roles as role_rows
 from identity.db.application_credential_models import ApplicationCredential
 from identity.db.retry import retried
 from identity.records import RoleRef
@@ -79,9 +78,9 @@ def _find(session: Session, credential_id: str, user_id: str | None) -> Applicat
 def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) -> tuple[ApplicationCredentialRecord, str]:
     """Make a credential for the caller, on the project of the caller's token, and give it with its secret, which is not kept.
 
-    :param values: `name`; may have `description`, `secret`, `roles` (references by id or name; none: all of the token),
+    :param values: `name`; may have `description`, `secret`, `roles` (references by id or name; none: all),
         `expires_at`, `unrestricted`, `access_rules` (each an `id`, or `service`, `method`, `path`)
-    :raises InvalidInput: no project, roles that the token does not have, an end in the past
+    :raises InvalidInput: no project, roles that the caller does not have there, an end in the past
     :raises NotFound: an access rule
     :raises Conflict: the caller has one of this name
     :raises Forbidden: the caller has as many as are allowed, or acts by a restricted credential
@@ -120,7 +119,7 @@ def _insert(
         limit = service.application_credential_limit
         if 0 <= limit <= rows.count_of(session, row.user_id):
             raise Forbidden(f'No further application credential can be made: {limit} is the most that a user may have.')
-        role_ids = _role_ids(session, ctx, roles)
+        role_ids = _role_ids(service, session, ctx, roles)
         used = access_rules.take(session, row.user_id, rules)
         if used:
             row.access_rules_digest = digest_of(AccessRule(rule.service, rule.method, rule.path) for rule in used)
@@ -129,25 +128,30 @@ def _insert(
         return _records(session, [row])[0]
 
 
-def _role_ids(session: Session, ctx: Context, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The roles that are asked for, all of which the caller's token must have; all of them when none is."""
-    held = {name: id_ for name, id_ in role_rows.ids_by_name(session).items() if name in ctx.roles}
+def _role_ids(service: IdentityService, session: Session, ctx: Context, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The roles that are asked for, or all that may be: those of the user now, of a caller with a credential those of it."""
+    user_id, project_id = ctx.user_id or '', ctx.project_id or ''
+    groups = service.users.group_filter(session, user_id)
+    held = {role.name: role.id for role in assignment_rows.effective_roles(session, user_id, 'project', project_id, groups)}
+    if ctx.application_credential_id:
+        held = {name: id_ for name, id_ in held.items() if name in ctx.roles}
     chosen: dict[str, None] = {}
     for reference in wanted:
         id_ = reference.get('id') or held.get(reference.get('name') or '')
         if id_ not in held.values():
-            raise InvalidInput(f'The token does not have the role {reference.get("id") or reference.get("name")}.', field='roles')
+            name = reference.get('id') or reference.get('name')
+            raise InvalidInput(f'You do not have the role {name} on the project, so a credential cannot pass it on.', field='roles')
         chosen[str(id_)] = None
     return list(chosen or dict.fromkeys(held.values()))
 
 
 def check_may_manage(service: IdentityService, ctx: Context) -> None:
-    """Refuse callers that act by delegation and could prolong it beyond its end (Forbidden).
+    """Refuse callers that act by delegation and could get at more by credentials, or for longer (Forbidden).
 
     Those are tokens of a trust or of OAuth, and of an application credential that was not made `unrestricted`.
     """
     if ctx.trust_id or 'oauth1' in ctx.methods:
-        raise Forbidden('A token that was delegated cannot make or delete lasting credentials. Log in as the user.')
+        raise Forbidden('A token that was delegated does not open the credentials of its user. Log in as the user.')
     if ctx.application_credential_id and not get(service, ctx.application_credential_id).unrestricted:
         raise Forbidden("Using method 'application_credential' is not allowed for managing additional application credentials.")
 

@@ -13,13 +13,17 @@ from common.context import Context
 from common.db.session import Session
 from common.errors import InvalidInput, Unauthorized
 from common.tokens import Claims, new_audit_id
+from identity import trusts
 from identity.brute_force import names_in
 from identity.db import assignments as assignment_rows
 from identity.db import projects as project_rows
 from identity.methods import Proof
+from identity.methods.password import forget_failures
 from identity.methods.registry import METHODS
 from identity.records import DomainRef, ProjectRef, RoleRef
 from identity.service import IdentityService
+
+_COUNTED = frozenset({'password', 'totp'})  # methods whose failures may lock a user out
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,20 +55,30 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
     :raises Unauthorized: for anything that does not fit, without telling what
     :raises TooManyRequests: for users and addresses that failed too often of late
     """
-    proof, methods = service.guard.around(ctx.remote_address, names_in(identity), lambda: _proven(service, ctx, identity, receipt))
-    return finish(service, proof, methods, scope)
+    began = clock.timestamp()
+    proof, methods = service.guard.around(ctx.remote_address, names_in(identity), lambda: _proven(service, ctx, identity, receipt, began))
+    return finish(service, proof, methods, scope, began)
 
 
-def finish(service: IdentityService, proof: Proof, methods: Sequence[str], scope: Any) -> Authenticated:
-    """The claims of somebody who has proved who they are with these methods, in the scope that is asked for. Raises Unauthorized."""
+def finish(service: IdentityService, proof: Proof, methods: Sequence[str], scope: Any, began: float) -> Authenticated:
+    """The claims of somebody who has proved who they are with these methods, in the scope that is asked for. Raises Unauthorized.
+
+    :param began: when the proof began, in seconds since the epoch. It is when the token counts as issued: what was revoked while a
+        password was compared, or roles were read, is later than this token
+    """
     if proof.scope is not None and scope is not None:
         raise Unauthorized('The request must not name a scope: what was shown, such as an application credential, has its own.')
-    # Taken before the roles are read: a revocation in between is later than this token.
-    issued_at = clock.timestamp()
     with service.read() as session:
-        found = _scope(service, session, proof, proof.scope or scope)
+        trust_id = _trust_id(proof.scope or scope)
+        granted = trusts.grant(service, session, proof, trust_id) if trust_id else None
+        if granted is not None:
+            proof, found = granted.proof, Scope(project=granted.project, roles=granted.roles)
+        else:
+            found = _scope(service, session, proof, proof.scope or scope)
+    if granted is not None:
+        trusts.spend(service, granted.trust)
     parent = proof.parent
-    expires_at = issued_at + service.token_options.lifetime
+    expires_at = began + service.token_options.lifetime
     if parent is not None:
         expires_at = min(expires_at, parent.expires_at)
     if proof.expires_at is not None:
@@ -73,7 +87,7 @@ def finish(service: IdentityService, proof: Proof, methods: Sequence[str], scope
         user_id=proof.user.id,
         user_domain_id=proof.domain.id,
         user_name=proof.user.name,
-        issued_at=round(issued_at, 3),
+        issued_at=round(began, 3),
         expires_at=math.floor(expires_at * 1000 + 0.001) / 1000,
         methods=tuple(methods),
         audit_ids=(new_audit_id(), parent.audit_ids[-1]) if parent and parent.audit_ids else (new_audit_id(),),
@@ -88,9 +102,18 @@ def finish(service: IdentityService, proof: Proof, methods: Sequence[str], scope
     return Authenticated(claims, proof, found)
 
 
-def _proven(service: IdentityService, ctx: Context, identity: dict[str, Any], receipt: str | None) -> tuple[Proof, list[str]]:
+def _trust_id(wanted: Any) -> str | None:
+    """The trust that a scope names, if it does. Raises InvalidInput."""
+    if not isinstance(wanted, dict) or trusts.SCOPE not in wanted:
+        return None
+    trust_id = wanted[trusts.SCOPE].get('id')
+    if not trust_id:
+        raise InvalidInput('The id of the trust is missing.', field=f'auth.scope.{trusts.SCOPE}')
+    return str(trust_id)
+
+
+def _proven(service: IdentityService, ctx: Context, identity: dict[str, Any], receipt: str | None, began: float) -> tuple[Proof, list[str]]:
     """What the methods of a request prove, and all methods that count: those of its token and its receipt too."""
-    began = clock.timestamp()
     before = service.receipts.open(receipt) if receipt else None
     named = list(dict.fromkeys(identity['methods']))
     proof = _prove(service, ctx, named, identity)
@@ -99,6 +122,8 @@ def _proven(service: IdentityService, ctx: Context, identity: dict[str, Any], re
     earlier = [*(proof.parent.methods if proof.parent else ()), *(before.methods if before else ())]
     methods = list(dict.fromkeys([*earlier, *named]))
     _check_factors(service, proof, methods, before, began)
+    if not _COUNTED.isdisjoint(named):
+        forget_failures(service, proof.user)
     return proof, methods
 
 

@@ -1,16 +1,18 @@
 """Those who guess passwords are slowed down: so many failures a minute with one name, so many from one address.
 
 A name is what the client sent, known or not, so that the answer is the same whether the user exists. Whoever has lately
-logged in from an address is counted apart there: strangers who guess cannot lock a user out of where they work.
+logged in from an address is counted apart there: strangers who guess cannot lock a user out of where they work. Names and
+addresses are kept as digests, which is also what processes tell each other (`identity.guard_news`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from common import clock
@@ -20,18 +22,25 @@ from identity.conf import BruteForceOptions
 T = TypeVar('T')
 _MINUTE = 60.0
 _TRUSTED_FOR = 86400.0
+_TOLD_AGAIN = 3600.0
+_USER, _ADDRESS, _HOME = 'u', 'a', 'h'
 # Methods whose secret can be guessed: method -> where its user stands in what was sent.
 _GUESSABLE = ('password', 'totp', 'application_credential', 'ec2credential', 'oauth1')
 
 
 class BruteForceGuard:
-    """Counts failures in memory that is bounded: the names longest unused are forgotten first."""
+    """Counts failures in memory that is bounded: the names longest unused are forgotten first.
+
+    `tell_failures` and `tell_home` are called with what other processes should learn; they must return at once.
+    """
 
     def __init__(self, options: BruteForceOptions) -> None:
         self._options = options
-        self._failures: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
-        self._trusted: OrderedDict[Hashable, float] = OrderedDict()
+        self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._trusted: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
+        self.tell_failures: Callable[[Iterable[str]], None] = lambda keys: None
+        self.tell_home: Callable[[Iterable[str]], None] = lambda keys: None
 
     def around(self, address: str | None, names: list[Hashable], attempt: Callable[[], T]) -> T:
         """Make an attempt to log in, unless there were too many.
@@ -52,24 +61,34 @@ class BruteForceGuard:
         except Unauthorized as error:
             # An answer with headers asks for a further method: what was shown so far was right.
             if not error.headers:
-                self._count(keys)
+                self._count({key: 1 for key, limit in keys if limit})
+                self.tell_failures([key for key, limit in keys if limit])
             raise
         self._succeeded(address, names, keys)
         return found
 
-    def _keys(self, address: str | None, names: list[Hashable]) -> list[tuple[Hashable, int]]:
+    def learn(self, failures: Mapping[str, int], homes: Iterable[str]) -> None:
+        """Take in what another process has told. It is forgotten as what was seen here is."""
+        self._count({key: count for key, count in failures.items() if isinstance(count, int) and count > 0 and self._limit(key)})
+        with self._lock:
+            self._trust(homes)
+
+    def _limit(self, key: str) -> int:
+        return self._options.failures_per_address if key.startswith(_ADDRESS) else self._options.failures_per_user
+
+    def _keys(self, address: str | None, names: list[Hashable]) -> list[tuple[str, int]]:
         """What is counted, and the limit of each."""
         now = clock.monotonic()
-        keys: list[tuple[Hashable, int]] = []
+        keys: list[tuple[str, int]] = []
         with self._lock:
             for name in names:
-                at_home = self._trusted.get((name, address), 0.0) > now
-                keys.append((('user', name, address if at_home else None), self._options.failures_per_user))
+                at_home = self._trusted.get(_digest(_HOME, name, address), 0.0) > now
+                keys.append((_digest(_USER, name, address if at_home else None), self._options.failures_per_user))
         if address:
-            keys.append((('address', address), self._options.failures_per_address))
+            keys.append((_digest(_ADDRESS, address), self._options.failures_per_address))
         return keys
 
-    def _wait(self, key: Hashable, limit: int) -> float:
+    def _wait(self, key: str, limit: int) -> float:
         """Seconds until another attempt may be made."""
         with self._lock:
             found = self._failures.get(key)
@@ -79,28 +98,40 @@ class BruteForceGuard:
         left = count - (clock.monotonic() - seen) * limit / _MINUTE
         return max(0.0, (left - (limit - 1)) * _MINUTE / limit)
 
-    def _count(self, keys: list[tuple[Hashable, int]]) -> None:
+    def _count(self, failures: Mapping[str, int]) -> None:
         now = clock.monotonic()
         with self._lock:
-            for key, limit in keys:
-                if not limit:
-                    continue
+            for key, more in failures.items():
+                limit = self._limit(key)
                 count, seen = self._failures.pop(key, (0.0, now))
-                self._failures[key] = (max(0.0, count - (now - seen) * limit / _MINUTE) + 1, now)
+                self._failures[key] = (max(0.0, count - (now - seen) * limit / _MINUTE) + min(more, limit), now)
             while len(self._failures) > self._options.remembered:
                 self._failures.popitem(last=False)
 
-    def _succeeded(self, address: str | None, names: list[Hashable], keys: list[tuple[Hashable, int]]) -> None:
+    def _succeeded(self, address: str | None, names: list[Hashable], keys: list[tuple[str, int]]) -> None:
         """The name starts anew. The address does not: one good login would wipe out guesses at other names."""
-        until = clock.monotonic() + _TRUSTED_FOR
+        homes = [_digest(_HOME, name, address) for name in names] if address else []
+        soon = clock.monotonic() + _TRUSTED_FOR - _TOLD_AGAIN
         with self._lock:
             for key, _ in keys[: len(names)]:
                 self._failures.pop(key, None)
-            for name in names if address else ():
-                self._trusted.pop((name, address), None)
-                self._trusted[name, address] = until
-            while len(self._trusted) > self._options.remembered:
-                self._trusted.popitem(last=False)
+            news = [home for home in homes if self._trusted.get(home, 0.0) < soon]
+            self._trust(news)
+        if news:
+            self.tell_home(news)
+
+    def _trust(self, homes: Iterable[str]) -> None:
+        """Under the lock."""
+        until = clock.monotonic() + _TRUSTED_FOR
+        for home in homes:
+            self._trusted.pop(home, None)
+            self._trusted[home] = until
+        while len(self._trusted) > self._options.remembered:
+            self._trusted.popitem(last=False)
+
+
+def _digest(kind: str, *parts: Any) -> str:
+    return kind + hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()
 
 
 def names_in(identity: dict[str, Any]) -> list[Hashable]:

@@ -133,6 +133,25 @@ class ApplicationCredentialOptions:
     user_limit: int = option(-1, min=-1, help='How many application credentials a user may have; -1: any number')
 
 
+@group('trust')
+class TrustOptions:
+    """What users let each other do."""
+
+    max_redelegation_count: int = option(3, min=0, max=20, help='How many times a trust may be passed on, one user after the other')
+
+
+@group('oauth1')
+class OAuthOptions:
+    """What users let programs do (OAuth 1.0)."""
+
+    request_token_duration: int = option(28800, min=60, help='Seconds within which a user must allow what a program asks for')
+    access_token_duration: int = option(86400, min=0, help='Seconds that the permission lasts; 0: until it is taken back')
+    timestamp_window: int = option(600, min=10, max=3600, help='Seconds that the clock of a program may be off')
+    public_url: str = option(
+        '', help='Address of this API as programs sign it (without /v3), where a proxy changes it; empty: as each request says'
+    )
+
+
 @group('security_compliance')
 class ComplianceOptions:
     """Rules for passwords; all are off by default."""

@@ -12,8 +12,10 @@ from common.ids import new_hex_id
 from identity.db import application_credentials as application_credential_rows
 from identity.db import assignments as assignment_rows
 from identity.db import credentials as credential_rows
+from identity.db import oauth1 as oauth_rows
 from identity.db import projects as rows
 from identity.db import roles as role_rows
+from identity.db import trusts as trust_rows
 from identity.db import users as user_rows
 from identity.db.models import NO_DOMAIN, Project
 from identity.db.retry import retried
@@ -204,6 +206,8 @@ def _delete_domain(service: IdentityService, session: Session, domain: Project) 
     assignment_rows.remove_of_actors(session, 'user', users)
     credential_rows.remove_of_users(session, users)
     application_credential_rows.remove_of_users(session, users)
+    oauth_rows.remove_of_users(session, users)
+    trust_rows.end_of_users(session, users)
     assignment_rows.remove_of_actors(session, 'group', groups)
     for user_id in users:
         user_rows.delete_user(session, user_id)
@@ -230,6 +234,8 @@ def _remove(session: Session, project_ids: Sequence[str]) -> None:
     user_rows.clear_default_project(session, project_ids)
     credential_rows.remove_of_projects(session, project_ids)
     application_credential_rows.remove_of_projects(session, project_ids)
+    oauth_rows.remove_of_projects(session, project_ids)
+    trust_rows.end_of_projects(session, project_ids)
     for project_id in project_ids:
         rows.replace_tags(session, project_id, ())
         session.delete(find(session, project_id))

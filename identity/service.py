@@ -21,11 +21,15 @@ from identity.conf import (
     ComplianceOptions,
     Ec2Options,
     IdentityOptions,
+    OAuthOptions,
     ReceiptOptions,
     TokenOptions,
     TotpOptions,
+    TrustOptions,
 )
+from identity.db import oauth1 as oauth_rows
 from identity.db import revocations as revocation_rows
+from identity.db import trusts as trust_rows
 from identity.drivers.base import BackendPlace
 from identity.drivers.routing import RoutedBackend
 from identity.memory import Memory
@@ -58,6 +62,8 @@ class IdentityService:
         self.options = options
         self.token_options = settings.get(TokenOptions)
         self.totp_options = settings.get(TotpOptions)
+        self.trust_options = settings.get(TrustOptions)
+        self.oauth_options = settings.get(OAuthOptions)
         self.ec2_options = settings.get(Ec2Options)
         self.hasher = PasswordHasher(options.password_hash_rounds, offload)
         self.rules = PasswordRules(options, settings.get(ComplianceOptions), self.hasher)
@@ -97,10 +103,12 @@ class IdentityService:
     def revoke(self, session: Session, *events: dict[str, Any]) -> None:
         """Void all tokens issued until now that match any of the events (see `common.tokens.Revocation` for their keys).
 
-        Call it last in a transaction: a token issued before the commit, from what was true before, must not escape.
+        Call it last in a transaction: a token issued before the commit, from what was true before, must not escape. An event about a
+        user is one about the trusts of which the user is a party too: only one of the two is named in their tokens.
         """
         if not events:
             return
+        events += tuple({'trust_id': trust_id} for trust_id in trust_rows.concerned_by(session, events))
         now = clock.now()
         expires_at = now + datetime.timedelta(seconds=self.token_options.lifetime + 60)
         written = revocation_rows.add_events(session, events, now, expires_at)
@@ -118,6 +126,10 @@ class IdentityService:
         return self.revocations.add(events)
 
     def forget_expired(self) -> int:
-        """Delete revocation events that matter no more; returns how many."""
+        """Delete what matters no more: revocation events, trusts and OAuth tokens that are over; returns how many events."""
+        now = clock.now()
+        tokens_over = now - datetime.timedelta(seconds=self.token_options.lifetime + 60)
         with self.db.write() as session:
-            return revocation_rows.delete_expired(session, clock.now())
+            trust_rows.forget_ended(session, tokens_over)
+            oauth_rows.forget_expired(session, now, tokens_over)
+            return revocation_rows.delete_expired(session, now)

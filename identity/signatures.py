@@ -204,7 +204,7 @@ def _seconds(text: str) -> float | None:
     except ValueError:
         try:
             found = email.utils.parsedate_to_datetime(text)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError, IndexError):
             return None
     try:
         return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()

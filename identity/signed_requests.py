@@ -51,6 +51,7 @@ def _checked(service: IdentityService, access: str, matches: Callable[[str], boo
     """Failures are counted where users have chosen a short secret: strangers, who know an access key from a link, must not be able
     to lock out its owner for nothing. They are counted by key alone: the service that asks has one address for all its users.
     """
+    began = clock.timestamp()
     try:
         key: AccessKey | None = ec2.by_access(service, access)
     except NotFound:
@@ -58,7 +59,7 @@ def _checked(service: IdentityService, access: str, matches: Callable[[str], boo
     guessable = key is not None and len(key.secret) < _UNGUESSABLE
     names = names_in({'methods': [METHOD], METHOD: {'access': access}}) if guessable else []
     proof = service.guard.around(None, names, lambda: _prove(service, key, matches))
-    return finish(service, proof, [METHOD], None)
+    return finish(service, proof, [METHOD], None, began)
 
 
 def _prove(service: IdentityService, key: AccessKey | None, matches: Callable[[str], bool]) -> Proof:

@@ -9,7 +9,7 @@ from typing import Any
 from common import clock
 from common.errors import NotFound
 from common.tokens import Claims, Revocation
-from identity import application_credentials, catalog
+from identity import application_credentials, catalog, oauth1, trusts
 from identity.authentication import Authenticated, Scope
 from identity.db import projects as project_rows
 from identity.db import revocations as revocation_rows
@@ -103,6 +103,10 @@ def body(service: IdentityService, view: TokenView, *, with_catalog: bool = True
     if claims.application_credential_id:
         id_ = claims.application_credential_id
         shown['application_credential'] = service.memory.get(('application credential', id_), lambda: _application_credential(service, id_))
+    if claims.trust_id:
+        shown[trusts.SCOPE] = trusts.shown_in_token(service, claims.trust_id)
+    if claims.access_token_id:
+        shown['OS-OAUTH1'] = oauth1.shown_in_token(service, claims.access_token_id)
     if claims.scope is not None:
         shown['roles'] = [{'id': role.id, 'name': role.name} for role in scope.roles]
         if with_catalog:

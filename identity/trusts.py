@@ -24,6 +24,9 @@ from identity.methods import Proof
 from identity.records import DomainRef, ProjectRef, RoleRef, UserRecord
 from identity.service import IdentityService
 
+SCOPE = 'OS-TRUST:trust'
+"""The key under which requests name a trust as their scope, and tokens show theirs."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Granted:

@@ -14,7 +14,9 @@ from identity.brute_force import names_in
 from identity.db import application_credentials as application_credential_rows
 from identity.db import assignments as assignment_rows
 from identity.db import credentials as credential_rows
+from identity.db import oauth1 as oauth_rows
 from identity.db import projects as project_rows
+from identity.db import trusts as trust_rows
 from identity.db import users as rows
 from identity.db.retry import retried
 from identity.records import GroupRecord, UserRecord
@@ -147,6 +149,8 @@ def delete(service: IdentityService, user_id: str) -> None:
         assignment_rows.remove_of_actors(session, 'user', [user_id])
         credential_rows.remove_of_users(session, [user_id])
         application_credential_rows.remove_of_users(session, [user_id])
+        oauth_rows.remove_of_users(session, [user_id])
+        trust_rows.end_of_users(session, [user_id])
         service.users.delete_user(session, user_id)
         service.revoke(session, {'user_id': user_id})
 

@@ -18,6 +18,7 @@ from image.caching import PART, ImageCache
 from image.db import cache as queries
 from image.db import images as image_queries
 from image.db.cache import CACHED, QUEUED, CacheEntry
+from image.drivers.sparse import SparseFile
 from image.records import ACTIVE, ImageRecord
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _fetch(service: ImageService, cache: ImageCache, record: ImageRecord, lease_
     part, name = cache.path(f'{record.id}.{lease_id}{PART}'), caching.file_name(record)
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), 'wb', buffering=0) as file:
-            _copy(service, cache, record, lease_id, file, stopping)
+            _copy(service, cache, record, lease_id, file.fileno(), stopping)
             os.fsync(file.fileno())
         with service.db.write() as session:
             values = {
@@ -121,10 +122,10 @@ def _lost(image_id: str) -> Unavailable:
     return Unavailable(f'The wish to cache image {image_id} was taken back.')
 
 
-def _copy(service: ImageService, cache: ImageCache, record: ImageRecord, lease_id: str, file: object, stopping: threading.Event) -> None:
+def _copy(service: ImageService, cache: ImageCache, record: ImageRecord, lease_id: str, file: int, stopping: threading.Event) -> None:
     """Write the data of an image to a file. Raises Unavailable when they are not what the image says, or the lease is lost."""
     digest = hashlib.new(record.os_hash_algo) if record.os_hash_algo and record.os_hash_value else None
-    size, renew_at = 0, monotonic() + _LEASE / 4
+    size, renew_at, copy = 0, monotonic() + _LEASE / 4, SparseFile(file)
     with reading.open_image(service, record) as source:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
@@ -134,20 +135,15 @@ def _copy(service: ImageService, cache: ImageCache, record: ImageRecord, lease_i
                 break
             if digest is not None:
                 digest.update(chunk)
-            _write(file, chunk)
+            copy.write(chunk)
             if monotonic() >= renew_at:
                 renew_at = monotonic() + _LEASE / 4
                 with service.db.write() as session:
                     if not queries.renew(session, cache.host, record.id, lease_id, _until()):
                         raise _lost(record.id)
+    copy.end()
     if size != record.size or (digest is not None and digest.hexdigest() != record.os_hash_value):
         raise Unavailable(f'The store gives other data for image {record.id} than were uploaded.')
-
-
-def _write(file: object, chunk: bytes) -> None:
-    view = memoryview(chunk)
-    while view:
-        view = view[file.write(view) or 0 :]  # type: ignore[attr-defined]
 
 
 def _put_off(service: ImageService, entry: CacheEntry, lease_id: str, error: Exception) -> None:

@@ -100,7 +100,7 @@ def queue(service: ImageService, ctx: Context, image_id: str) -> None:
             raise InvalidInput(f'Image {image_id} has the status {record.status}; only an active image can be cached.')
         if (record.size or 0) > cache.max_size:
             raise InvalidInput(f'Image {image_id} has {record.size} bytes, the cache holds {cache.max_size} at most.')
-        queries.queue(session, cache.host, image_id, now())
+        queries.queue(session, cache.host, image_id, file_name(record), now())
     cache.bell()
 
 
@@ -114,10 +114,10 @@ def wish(service: ImageService, record: ImageRecord, source: BinaryIO) -> None:
         return
     with service.db.read() as session:
         known = queries.get_entry(session, cache.host, record.id)
-    if known is None:
+    if known is None or known.state == CACHED and known.file != file_name(record):
         with service.db.write() as session:
             if image_queries.get_image(session, record.id) is not None:
-                queries.queue(session, cache.host, record.id, now())
+                queries.queue(session, cache.host, record.id, file_name(record), now())
         cache.bell()
 
 

@@ -56,13 +56,12 @@ def sweep(service: ImageService) -> None:
     """Give back what dead processes held, and forget what is over."""
     staging.sweep(service)
     tasks.sweep(service)
+    StateGuard(service.ops, Image, 'status', {IMPORTING}, of='image', repair=_repair).sweep()
 
 
 def conductor(broker: Broker, service: ImageService) -> WorkerPart:
     """The part that runs operations and sweeps."""
     runner = Runner(service.ops, at=SERVICE, world=service, workers=service.options.import_workers)
-    guard = StateGuard(service.ops, Image, 'status', {IMPORTING}, of='image', repair=_repair)
-    runner.periodic.append(guard.sweep)
     sweeper = Periodic('image-staging-sweep', lambda: sweep(service), _SWEEP)
     servers: list[Server] = []
 

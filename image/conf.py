@@ -38,10 +38,15 @@ class ImageOptions:
     conversion_timeout: int = option(3600, min=1, help='Seconds that converting an image may take, on the clock and on the processor')
     conversion_max_size: int = option(128 << 30, min=1, help='Bytes of the disk that an image may unfold to and still be converted')
     conversion_max_ratio: int = option(100, min=1, help='How many times as large as its data an image may become by converting it')
-    check_formats: bool = option(True, help='Whether data is refused that is not what its image says; hosts check what they use in any case')
+    check_formats: bool = option(
+        True, help='Whether data is refused that is not what its image says; hosts check what they use in any case'
+    )
     max_virtual_size: int = option(64 << 40, min=1, help='Bytes of the disk that an image may unfold to')
     cache_directory: str = option('', help='Copies of images from slow stores; empty: image-cache/ below the state directory')
     cache_max_size: int = option(10 << 30, min=0, help='Bytes that the cache of a host may have; 0: no cache')
+    hash_algorithm: str = option(
+        'sha512', choices=['sha256', 'sha384', 'sha512'], help='Of the hash that images get; sha256 costs half on processors that know it'
+    )
     chunk: int = option(1 << 20, min=4096, help='Bytes read at once from a client')
     allowed_networks: list[str] = option([], help='Networks that a URL of a user may lead to, although they are not public')
     denied_hosts: list[str] = option([], help='Hosts, domains (.example.org) and networks that no URL of a user may lead to')
@@ -52,7 +57,9 @@ class ImageOptions:
     )
     import_idle: int = option(30, min=1, help='Seconds without data after which a server that is fetched from counts as gone')
     import_tries: int = option(5, min=1, help='How often in a row fetching may break off without any progress')
-    import_workers: int = option(2, min=1, help='Imports that run at once in one process; others wait')
+    import_min_speed: int = option(10 << 10, min=0, help='Bytes a second, on the average of two minutes, below which fetching is given up')
+    import_workers: int = option(8, min=1, help='Imports that run at once in one process; others wait')
+    import_per_project: int = option(4, min=1, help='How many of them may fetch for one project; those of others go first')
     import_properties: list[str] = option(
         ['hw_', 'trait:', 'os_distro', 'os_type', 'os_secure_boot'],
         help='Properties that glance-download copies from the other image: names, or beginnings that end with _ or :',

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from image.service import ImageService
 
 # Our names of formats, and qemu-img's.
-QEMU = {'raw': 'raw', 'qcow2': 'qcow2', 'vmdk': 'vmdk', 'vdi': 'vdi', 'vhd': 'vpc', 'vhdx': 'vhdx', 'ploop': 'parallels'}
+QEMU = {'raw': 'raw', 'gpt': 'raw', 'qcow2': 'qcow2', 'vmdk': 'vmdk', 'vdi': 'vdi', 'vhd': 'vpc', 'vhdx': 'vhdx', 'ploop': 'parallels'}
 TARGETS = ('raw', 'qcow2', 'vmdk', 'vdi', 'vhd', 'vhdx')
 _OPTIONS = {'vhd': ['-o', 'force_size=on'], 'vmdk': ['-o', 'subformat=streamOptimized'], 'qcow2': ['-o', 'compat=1.1']}
 WORK = '.work'

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 from common import clock
 from common.errors import InvalidInput, RangeNotSatisfiable, TooLarge, Unavailable
+from image.pace import Pace
 from image.staging_area import StagingArea, storage_errors
 
 _PAUSE, _LONGEST_PAUSE = 0.25, 5.0
@@ -43,16 +44,19 @@ class Download:
     :param open_source: may raise Unavailable for what may pass
     :param alive: called often; raises when the transfer shall end
     :param tries: how often in a row it may break off without getting further than ever before
+    :param min_speed: bytes a second, on the average of some time, that are not too slow
     """
 
     def __init__(
-        self, area: StagingArea, image_id: str, stage_id: str, open_source: Open, alive: Callable[[], None], *, tries: int, chunk: int, limit: int
+        self, area: StagingArea, image_id: str, stage_id: str, open_source: Open, alive: Callable[[], None], *, tries: int, chunk: int, limit: int,
+        min_speed: int = 0,
     ) -> None:  # fmt: skip
         self._area, self._image, self._stage = area, image_id, stage_id
         self._open, self._alive = open_source, alive
         self._tries, self._chunk, self._limit = tries, chunk, limit
         self._part = area.part(image_id, stage_id)
         self._furthest = 0
+        self._pace = Pace(min_speed)
 
     def run(self) -> int:
         """Bring all of it; returns its size in bytes. Data that is there already, whole, is not fetched again.
@@ -103,6 +107,7 @@ class Download:
             while chunk := source.read(self._chunk):
                 self._alive()
                 size += len(chunk)
+                self._pace.note(len(chunk))
                 if size > self._limit:
                     raise TooLarge(f'The data has more than the {self._limit} bytes that are allowed.')
                 with storage_errors():

@@ -6,17 +6,20 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
+from common.config import ConfigError
 from common.context import Context
 from common.errors import Conflict, Gone, InvalidInput
 from image import fetching, images, quotas, tasks
+from image.addresses import rules_of
 from image.db import images as image_queries
 from image.db import imports as queries
 from image.db import staging as staging_queries
-from image.operations.import_image import COPY, DIRECT, IMPORT, OTHER_CLOUD, WEB
+from image.operations.import_image import COPY, DIRECT, IMPORT, METHODS, OTHER_CLOUD, WEB
 from image.records import ACTIVE, IMPORTING, QUEUED, UPLOADING, ImageRecord, TaskRecord
 
 if TYPE_CHECKING:
     from common.db.session import Session
+    from image.conf import ImageOptions
     from image.service import ImageService
 
 _UUID = re.compile(r'[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\Z', re.IGNORECASE)
@@ -72,6 +75,14 @@ def start_task(service: ImageService, ctx: Context, kind: str, given: dict[str, 
     return made[-1]
 
 
+def check_options(options: ImageOptions) -> None:
+    """Raise ConfigError for a method of importing that there is not, or an address, port or network that cannot be."""
+    unknown = sorted(set(options.import_methods) - set(METHODS))
+    if unknown:
+        raise ConfigError(f'[image] import_methods: there is no {unknown[0]!r}; known: {", ".join(METHODS)}.')
+    rules_of(options)
+
+
 def _check_method(service: ImageService, method: dict[str, Any]) -> None:
     name = method['name']
     if name not in service.options.import_methods:
@@ -102,7 +113,8 @@ def _check_state(record: ImageRecord, method: str) -> None:
 def _stores(service: ImageService, record: ImageRecord, body: dict[str, Any], header_store: str | None) -> list[str]:
     """The stores that the data shall be in, without those that have it. Raises InvalidInput, Conflict."""
     named = body.get('stores')
-    if (named and body.get('all_stores')) or (header_store and (named or body.get('all_stores'))):
+    # A client may say the same in the header as well, for older services.
+    if body.get('all_stores') and (named or header_store) or (header_store and named and named != [header_store]):
         raise InvalidInput('Name the stores, or ask for all of them, not both.', field='stores')
     if body.get('all_stores'):
         wanted = list(service.stores.writable)

@@ -26,12 +26,13 @@ NAME = 'locations'
 
 @dataclasses.dataclass(slots=True)
 class LocationChanges:
-    """The part of a patch that is about places. `looked_at`: URL -> place, of those that are new; `removed`: to be purged."""
+    """The part of a patch that is about places. `looked_at`: URL -> place, of those that are new; `removed`: to be purged; `owner`: of the image."""
 
     service: ImageService
     ctx: Context
     looked_at: dict[str, NamedPlace] = dataclasses.field(default_factory=dict)
     removed: list[LocationRecord] = dataclasses.field(default_factory=list)
+    owner: str | None = None
 
     @classmethod
     def prepare(cls, service: ImageService, ctx: Context, image_id: str, changes: Iterable[Change]) -> LocationChanges:
@@ -48,6 +49,7 @@ class LocationChanges:
         with service.db.read() as session:
             record = images.find_own(service, ctx, image_id, 'image:images:update', session)
         made._authorize('image:locations:set', record)
+        made.owner = record.owner
         known = {service.stores.url_of(place) for place in record.locations}
         for change in mine:
             for url in _urls(change):

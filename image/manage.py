@@ -2,7 +2,7 @@
 
 image-manage db sync
 image-manage quota show PROJECT | set PROJECT NAME=LIMIT... | reset PROJECT
-image-manage quota show PROJECT | set PROJECT NAME=LIMIT... | reset PROJECT
+image-manage store list | check | clean NAME
 image-manage metadefs load [DIR] [--replace] | unload [DIR] | export DIR
 """
 
@@ -19,6 +19,7 @@ from common.manage import run
 from image.api.metadefs.common import form
 from image.metadefs import files
 from image.quota_commands import quota_verb
+from image.store_commands import store_verb
 
 
 def metadefs_verb(arguments: list[str], settings: Settings) -> int:
@@ -53,4 +54,6 @@ def metadefs_verb(arguments: list[str], settings: Settings) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; gives the exit status."""
-    return run('image', 'image.db', sys.argv[1:] if argv is None else argv, {'metadefs': metadefs_verb, 'quota': quota_verb})
+    return run(
+        'image', 'image.db', sys.argv[1:] if argv is None else argv, {'metadefs': metadefs_verb, 'quota': quota_verb, 'store': store_verb}
+    )

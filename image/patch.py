@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from common.clock import now
 from common.context import Context
 from common.errors import Conflict, Forbidden, InvalidInput
-from image import images, location_patch, locations
+from image import images, location_patch, locations, quotas
 from image.db import images as image_queries
 from image.location_patch import LocationChanges
 from image.records import BASE, CONTAINER_FORMATS, DISK_FORMATS, QUEUED, READ_ONLY, RESERVED_PREFIX, VISIBILITIES, ImageRecord
 
 if TYPE_CHECKING:
+    from common.db.session import Session
     from image.service import ImageService
 
 OPERATIONS = ('add', 'replace', 'remove')
@@ -57,21 +58,28 @@ def parse(document: list[dict[str, Any]]) -> list[Change]:
 
 
 def apply(service: ImageService, ctx: Context, image_id: str, changes: list[Change]) -> ImageRecord:
-    """Change the image, all or nothing. Raises NotFound, Forbidden, InvalidInput, Conflict, TooLarge."""
+    """Change the image, all or nothing. Raises NotFound, Forbidden, InvalidInput, Conflict, TooLarge, OverQuota."""
     places = LocationChanges.prepare(service, ctx, image_id, changes)
-    with service.db.write() as session:
-        record = images.find_own(service, ctx, image_id, 'image:images:update', session)
-        before = dataclasses.replace(record)
-        for change in changes:
-            if change.path[0] == location_patch.NAME:
-                places.apply(session, record, change)
-            else:
-                _apply_one(ctx, record, change)
-        if record.visibility != before.visibility:
-            images._check_visibility(service, ctx, record)
-        images.check_amounts(service, record)
-        image_queries.save_image(session, record, now())
+    wanted = quotas.IMPORT if places.looked_at else {}
+    record = quotas.enforced(service, places.owner, wanted, lambda session: _apply_all(service, session, ctx, image_id, changes, places))
     locations.purge(service, places.removed)
+    return record
+
+
+def _apply_all(
+    service: ImageService, session: Session, ctx: Context, image_id: str, changes: list[Change], places: LocationChanges
+) -> ImageRecord:
+    record = images.find_own(service, ctx, image_id, 'image:images:update', session)
+    before = dataclasses.replace(record)
+    for change in changes:
+        if change.path[0] == location_patch.NAME:
+            places.apply(session, record, change)
+        else:
+            _apply_one(ctx, record, change)
+    if record.visibility != before.visibility:
+        images._check_visibility(service, ctx, record)
+    images.check_amounts(service, record)
+    image_queries.save_image(session, record, now())
     return record
 
 

@@ -53,9 +53,10 @@ class Lease:
             return True
         if found.status == queries.ACTIVE:
             return False
-        taken = {'upload_id': self.upload_id, 'owner': owner, 'when': now(), 'until': self.until()}
         # Where the status of the image belongs to this lease, no other writer can finish.
-        if not queries.take_over(session, found, only_if_dead=not self.of_image, **taken):
+        if not queries.take_over(
+            session, found, upload_id=self.upload_id, owner=owner, when=now(), until=self.until(), only_if_dead=not self.of_image
+        ):
             raise Conflict(f'Store {self.store} is busy with data of image {self.image_id}. Try again in a moment.', code='store_busy')
         return True
 
@@ -65,10 +66,10 @@ class Lease:
             return
         until = self.until()
         with self.service.db.write() as session:
-            held = queries.renew(session, self.image_id, self.store, self.upload_id, until)
-            if held and self.of_image:
-                held = image_queries.set_columns(session, self.image_id, expect=self.expected(), upload_until=until)
-            if not held:
+            # The image's row before that of the place, as everywhere: two orders would make a deadlock.
+            if self.of_image and not image_queries.set_columns(session, self.image_id, expect=self.expected(), upload_until=until):
+                raise lost(self.image_id)
+            if not queries.renew(session, self.image_id, self.store, self.upload_id, until):
                 raise lost(self.image_id)
 
     def expected(self) -> dict[str, Any]:
@@ -78,9 +79,9 @@ class Lease:
     def give_up(self, **values: Any) -> None:
         """Have removed what was written, and set columns of the image, if it is still this upload's."""
         with self.service.db.write() as session:
-            held = queries.give_up(session, self.image_id, self.store, self.upload_id, now())
             if values:
                 image_queries.set_columns(session, self.image_id, expect=self.expected(), **values)
+            held = queries.give_up(session, self.image_id, self.store, self.upload_id, now())
             row = queries.find_own(session, self.image_id, self.store) if held else None
         if row is not None:
             locations.purge(self.service, [row])
@@ -105,7 +106,7 @@ def receive(
     declared = record.disk_format if inspected else None
     options = service.options
     inspection = Inspection(declared, record.container_format, enforce=options.check_formats, largest=options.max_virtual_size)
-    algorithm = record.os_hash_algo or hashing.ALGORITHM
+    algorithm = record.os_hash_algo or service.options.hash_algorithm
     upload = service.stores.get_writable(lease.store).begin(record.id, lease.upload_id, length or record.size)
     size = 0
     try:

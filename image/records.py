@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 from typing import Any
 
-DISK_FORMATS = ('ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'ploop', 'iso')
+DISK_FORMATS = ('ami', 'ari', 'aki', 'vhd', 'vhdx', 'vmdk', 'raw', 'qcow2', 'vdi', 'ploop', 'iso', 'gpt')
 CONTAINER_FORMATS = ('ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed')
 VISIBILITIES = ('public', 'community', 'shared', 'private')
 MEMBER_STATUSES = ('pending', 'accepted', 'rejected')

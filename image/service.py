@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from image.conf import ImageOptions
+from image.slots import Slots
 from image.stores import Stores
 
 if TYPE_CHECKING:
@@ -29,5 +30,6 @@ class ImageService:
     stores: Stores
     staging: StagingArea
     identity: RestClient
-    quotas: ImageQuotas = None  # type: ignore[assignment]
+    quotas: ImageQuotas
     cache: ImageCache | None = None
+    slots: Slots = dataclasses.field(default_factory=Slots)

@@ -101,8 +101,9 @@ class Stores:
         return place.url or (store.url(place.image_id) if store is not None else '')
 
     def check(self) -> str | None:
-        """What is wrong with any of the stores, or None."""
-        problems = [f'{name}: {problem}' for name in self.names if (problem := self._stores[name].check())]
+        """What is wrong with any of the stores of this host, or None. One far away that is down keeps nobody from using the others."""
+        near = [store for store in self._stores.values() if store.lists_quickly]
+        problems = [f'{store.name}: {problem}' for store in near if (problem := store.check())]
         return '; '.join(problems) or None
 
 
@@ -113,7 +114,7 @@ def build(settings: Settings, state: pathlib.Path, fetch: Callable[[str, int], B
     :param fetch: how URLs of users are reached, see `StoreSetup`
     """
     options = settings.get(ImageOptions)
-    made = []
+    made: list[Store] = []
     entries = options.stores or [f'{ONLY}:filesystem']
     for entry in entries:
         name, colon, driver = entry.strip().partition(':')

@@ -83,5 +83,8 @@ def of_image(service: ImageService, ctx: Context, image_id: str) -> list[TaskRec
 
 def sweep(service: ImageService) -> int:
     """Forget ended tasks whose time is over; returns how many."""
+    with service.db.read() as session:
+        if not queries.any_expired(session, now()):
+            return 0
     with service.db.write() as session:
         return queries.remove_expired(session, now())

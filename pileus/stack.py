@@ -125,17 +125,16 @@ class Up:
         return path
 
     def _settings(self) -> Settings:
-        config = self.state / state_files.CONFIG
         mode = self.state / _MARK
         wanted = f'{self.given.deployment} simulated={self.given.simulated} hosts={self.given.hosts}'
         if self.daemons.running(SERVICE):
             have = mode.read_text() if mode.exists() else wanted
             if have != wanted:
                 raise Unavailable(f'A cloud of another kind runs here ({have}). End it first: tools/stack down --state {self.state}')
-            return Settings.load([config])
+            return Settings.load(state_files.files(self.state))
         mode.write_text(wanted)
         state_files.write_config(self.state, self._values())
-        settings = Settings.load([config])
+        settings = Settings.load(state_files.files(self.state))
         endpoints = settings.get(EndpointOptions)
         state_files.write_credentials(self.state, f'{endpoints.identity}/v3', 'RegionOne')
         return settings
@@ -174,7 +173,9 @@ class Up:
                 values['database'] = {'url_template': url}
                 state_files.write_config(self.state, values)
         what = 'all' if self.given.deployment == 'embedded' else 'every'
-        command = [sys.executable, '-m', 'pileus.service', what, '--prepare', '--config-file', str(self.state / state_files.CONFIG)]
+        command = [sys.executable, '-m', 'pileus.service', what, '--prepare']
+        for file in state_files.files(self.state):
+            command += ['--config-file', str(file)]
         endpoints = settings.get(EndpointOptions)
         urls = [endpoints.identity, endpoints.image, endpoints.volume, endpoints.network, endpoints.compute]
         service = Daemon(SERVICE, command, lambda: all(_answers(url) for url in urls), seconds=90.0)

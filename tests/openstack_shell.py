@@ -7,7 +7,6 @@ import importlib.metadata
 import io
 import json
 import unittest.mock
-from collections.abc import Mapping
 from typing import Any
 
 

@@ -53,7 +53,8 @@ def build(runtime: Runtime) -> ServiceParts:
     db = runtime.database('volume')
     policy = Policy([rule for resource in RESOURCES for rule in resource.rules], runtime.policy_file('volume'))
     ops = Operations(db, DEFINITIONS, TABLES, LocalBell(_FarBell(runtime.broker)))
-    service = VolumeService(options, db, policy, runtime.broker, ops, Quotas(QUOTAS, quotas.defaults(options), quotas.usage))
+    counted = Quotas(QUOTAS, quotas.defaults(options), quotas.usage)
+    service = VolumeService(options, db, policy, runtime.broker, ops, counted, runtime.rest('volume', 'image'))
     return ServiceParts(
         'volume',
         service,
@@ -93,7 +94,7 @@ def _worker(runtime: Runtime, service: VolumeService) -> WorkerPart:
     started: list[Server | Runner | Periodic] = []
 
     def start() -> None:
-        world = HostWorld(load_pool(options, directory_of(options, str(runtime.state))), load_target(options))
+        world = HostWorld(load_pool(options, directory_of(options, str(runtime.state))), load_target(options), service.image)
         worker = VolumeWorker(runtime.host, options, world, runtime.broker)
         worker.runner = Runner(service.ops, at=host_location(runtime.host), world=world, workers=4)
         started.append(runtime.broker.serve(VolumeHost, worker, host=runtime.host, workers=4))

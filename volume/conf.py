@@ -23,5 +23,6 @@ class VolumeOptions:
     max_size: int = option(65536, min=1, help='Largest volume in GiB')
     default_type: str = option('__DEFAULT__', help='Volume type of volumes that name none')
     quota_volumes: int = option(100, min=-1, help='Volumes a project may have; -1: no limit')
-    quota_gigabytes: int = option(10000, min=-1, help='GiB of volumes a project may have; -1: no limit')
+    quota_snapshots: int = option(100, min=-1, help='Snapshots a project may have; -1: no limit')
+    quota_gigabytes: int = option(10000, min=-1, help='GiB of volumes and snapshots a project may have; -1: no limit')
     quota_per_volume_gigabytes: int = option(-1, min=-1, help='GiB one volume may have; -1: no limit')

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.context import Context
+from volume.db import snapshots as snapshot_queries
 from volume.db import volumes as queries
 
 if TYPE_CHECKING:
@@ -42,4 +43,5 @@ class Control:
         """What should be on a host."""
         with self.service.db.read() as session:
             volumes, exports = queries.expected_on(session, host)
-        return {'volumes': volumes, 'exports': exports}
+            snapshots = snapshot_queries.on_host(session, host)
+        return {'volumes': volumes, 'exports': exports, 'snapshots': snapshots}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import OverQuota
 from volume.conf import VolumeOptions
+from volume.db import snapshots as snapshot_queries
 from volume.db import volumes as queries
 
 if TYPE_CHECKING:
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
     from volume.service import VolumeService
 
 # Nothing of these can be made yet, so nothing of them is in use.
-_FIXED = {'snapshots': 10, 'backups': 10, 'backup_gigabytes': 1000, 'groups': 10}
+_FIXED = {'backups': 10, 'backup_gigabytes': 1000, 'groups': 10}
 
 
 def defaults(options: VolumeOptions) -> dict[str, int]:
     """Limits of projects that have none of their own."""
     return {
         'volumes': options.quota_volumes,
+        'snapshots': options.quota_snapshots,
         'gigabytes': options.quota_gigabytes,
         'per_volume_gigabytes': options.quota_per_volume_gigabytes,
         **_FIXED,
@@ -30,7 +32,13 @@ def defaults(options: VolumeOptions) -> dict[str, int]:
 def usage(session: Session, project_id: str) -> dict[str, int]:
     """What a project has, counted."""
     used = queries.usage(session, project_id)
-    return {'volumes': used.volumes, 'gigabytes': int(used.gigabytes)}
+    kept, room = snapshot_queries.usage(session, project_id)
+    return {'volumes': used.volumes, 'snapshots': kept, 'gigabytes': int(used.gigabytes) + room}
+
+
+def reserve_snapshot(service: VolumeService, session: Session, project_id: str, gigabytes: int) -> None:
+    """Raise OverQuota when a snapshot of so much does not fit. To be called in the transaction that adds it."""
+    service.quotas.reserve(session, project_id, {'snapshots': 1, 'gigabytes': gigabytes})
 
 
 def reserve(service: VolumeService, session: Session, project_id: str, *, volumes: int, gigabytes: int, largest: int) -> None:

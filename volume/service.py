@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from common.operations import Operations
     from common.policy import Policy
     from common.quota import Quotas
+    from common.rest import RestClient
 
 
 @dataclasses.dataclass(slots=True)
@@ -32,6 +33,7 @@ class VolumeService:
     broker: Broker
     ops: Operations
     quotas: Quotas
+    image: RestClient
 
     def host_client(self, host: str | None) -> Any:
         """The worker of a host. Raises Unavailable when the volume has none."""

@@ -6,20 +6,16 @@ that does the long part. A volume that the caller may not see does not exist for
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.context import Context
 from common.errors import Conflict, InvalidInput, NotFound
-from common.ids import new_id
-from volume import hosts, quotas
+from volume import quotas
 from volume.db import volumes as queries
 from volume.db.models import Volume
-from volume.operations.create import CREATE
-from volume.operations.delete import DELETE
 from volume.operations.extend import EXTEND
-from volume.volume_states import CREATING, DELETABLE, DELETING, EXTENDABLE, EXTENDING, RESETTABLE
+from volume.volume_states import EXTENDABLE, EXTENDING, RESETTABLE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -40,49 +36,6 @@ def find(service: VolumeService, ctx: Context, session: Session, volume_id: str,
     if policy != 'volume:volumes:show':
         service.policy.authorize(ctx, policy, target(volume))
     return volume
-
-
-def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Volume:
-    """Write the volume and start to make it. Raises InvalidInput, OverQuota, NoValidHost."""
-    size = body.get('size')
-    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= service.options.max_size:
-        raise InvalidInput(f'size is a whole number of GiB from 1 to {service.options.max_size}.', field='size')
-    for source in ('snapshot_id', 'source_volid', 'imageRef', 'backup_id'):
-        if body.get(source):
-            raise InvalidInput(f'Volumes cannot be made from {source} yet; make an empty one.', field=source)
-    if body.get('multiattach'):
-        raise InvalidInput('multiattach is a property of volume types; no type of this cloud has it.', field='multiattach')
-    zone = body.get('availability_zone')
-    _check_zone(service, zone)
-    host = hosts.choose(service, size, zone)
-    with service.db.write() as session:
-        kind = queries.find_type(session, body.get('volume_type') or service.options.default_type)
-        if kind is None or not (kind.is_public or ctx.is_admin):
-            raise NotFound('volume type', body.get('volume_type'))
-        quotas.reserve(service, session, _project(ctx), volumes=1, gigabytes=size, largest=size)
-        volume = Volume(
-            id=new_id(), project_id=_project(ctx), user_id=ctx.user_id, name=body.get('name'), description=body.get('description'),
-            size=size, status=CREATING, availability_zone=zone or service.options.availability_zone, bootable=False, multiattach=False,
-            volume_type_id=kind.id, host=host, export_secret=secrets.token_hex(16), volume_metadata=dict(body.get('metadata') or {}),
-            created_at=now(),
-        )  # fmt: skip
-        session.add(volume)
-        service.ops.start(session, ctx, CREATE, volume.id, params={'size': size}, host=host)
-    return volume
-
-
-def _project(ctx: Context) -> str:
-    if ctx.project_id is None:
-        raise InvalidInput('Volumes belong to projects: use a token that is scoped to one.')
-    return ctx.project_id
-
-
-def _check_zone(service: VolumeService, zone: str | None) -> None:
-    if zone is None:
-        return
-    known = {host.availability_zone for host in hosts.list_hosts(service)}
-    if zone not in known:
-        raise InvalidInput(f"Availability zone '{zone[:64]}' is invalid; known: {', '.join(sorted(known))}.", field='availability_zone')
 
 
 def show(service: VolumeService, ctx: Context, volume_id: str) -> tuple[Volume, list[Any]]:
@@ -118,24 +71,6 @@ def change_metadata(
         current.update(changes)
         volume.volume_metadata, volume.updated_at = current, now()
         return current
-
-
-def delete(service: VolumeService, ctx: Context, volume_id: str, *, force: bool = False) -> None:
-    """Start to delete. Supersedes work on the volume; refuses while a server uses it. Raises NotFound, Conflict (400 upstream)."""
-    with service.db.write() as session:
-        volume = find(service, ctx, session, volume_id, 'volume:volumes:force_delete' if force else 'volume:volumes:delete')
-        if volume.status == DELETING:
-            return
-        used = [a for a in queries.attachments_of(session, [volume.id])[volume.id] if a.status == 'attached']
-        if used or (volume.status not in DELETABLE and not force):
-            by = f' by server {used[0].instance_id}' if used else ''
-            raise InvalidInput(
-                f'Invalid volume: volume {volume_id} is {volume.status}{by} and cannot be deleted; '
-                f'its status must be one of {", ".join(sorted(DELETABLE))}. Detach it first.',
-                field='status',
-            )
-        volume.status, volume.updated_at = DELETING, now()
-        service.ops.start(session, ctx, DELETE, volume.id, params={}, host=volume.host, supersede=True)
 
 
 def extend(service: VolumeService, ctx: Context, volume_id: str, size: int) -> None:

@@ -15,6 +15,7 @@ from volume.rpc import VolumeControl
 if TYPE_CHECKING:
     from common.messaging import Broker
     from common.operations import Runner
+    from common.rest import RestClient
 
 LOG = logging.getLogger(__name__)
 
@@ -22,9 +23,8 @@ LOG = logging.getLogger(__name__)
 class HostWorld:
     """What the steps of operations find on a volume host."""
 
-    def __init__(self, pool: Pool, target: Target) -> None:
-        self.pool = pool
-        self.target = target
+    def __init__(self, pool: Pool, target: Target, image: RestClient) -> None:
+        self.pool, self.target, self.image = pool, target, image
 
 
 def load_pool(options: VolumeOptions, directory: pathlib.Path) -> Pool:
@@ -99,13 +99,15 @@ class VolumeWorker:
         ctx = Context.service('volume')
         # What is there comes first: an export made after this line is in neither list, and so is left alone.
         exported = set(self.world.target.inventory())
-        stored = set(self.world.pool.inventory())
+        stored, kept = set(self.world.pool.inventory()), set(self.world.pool.snapshots())
         expected = self.control.expected(ctx, host=self.host)
         for volume_id, secret in expected['exports'].items():
             if volume_id not in exported and self.world.pool.exists(volume_id):
                 self._try('export', volume_id, lambda v=volume_id, s=secret: self.export(ctx, v, s))
         for volume_id in exported - set(expected['exports']):
             self._try('unexport', volume_id, lambda v=volume_id: self.unexport(ctx, v))
+        for snapshot_id in kept - set(expected['snapshots']):
+            LOG.warning('snapshot %s has data on this host and no record; it is left alone', snapshot_id)
         for volume_id in stored - set(expected['volumes']):
             LOG.warning('volume %s has data on this host and no record; it is left alone', volume_id)
 

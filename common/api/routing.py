@@ -101,7 +101,7 @@ class Router:
             found = self._walk(self._root, segments, 0, (), 'GET', version, set())
         if found is not None:
             return found
-        if allowed:
+        if allowed and not path.endswith('/'):  # behind a slash an id was meant, and an empty one is nobody's
             if 'GET' in allowed:
                 allowed.add('HEAD')
             text = ', '.join(sorted(allowed))

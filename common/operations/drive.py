@@ -103,6 +103,7 @@ class Drive:
         step = following.step
         assert step is not None
         self.run = run = Run(self.record, self.worlds.get(str(following.place)))
+        run.listener = lambda message: self._note(step, following.action, message)
         if step.timeout is not None and following.action == 'do':
             run.step_deadline = self.record.memory.get('since', clock.timestamp()) + step.timeout
         try:
@@ -143,6 +144,17 @@ class Drive:
                 self.record.host = run.new_host
             return self._reconsider()
         return written
+
+    def _note(self, step: Step, direction: str, message: str) -> None:
+        """Write how far a step is. It is only told: where it cannot be written now, it is not."""
+        change = Change(self.record.copy())
+        change.record.lease_until = clock.now() + datetime.timedelta(seconds=lease.LEASE)
+        change.note(step.name, direction, 'progress', {'message': message})
+        try:
+            if self.ops.store.record(self.record, change, f'progress:{step.name}'):
+                self.record = change.record
+        except Unavailable as error:
+            LOG.info('%s: how far it is could not be noted: %s', describe(self.record), error)
 
     def _refuse_to_begin(self) -> PileusError | None:
         if self._next.place is None:

@@ -35,6 +35,7 @@ class Run:
         self._stopped = threading.Event()
         self._ctx: Context | None = None
         self.step_deadline: float | None = None
+        self.listener: Callable[[str], Any] | None = None
 
     @property
     def params(self) -> dict[str, Any]:
@@ -112,6 +113,14 @@ class Run:
     def set_host(self, name: str | None) -> None:
         """Choose the host of the HOST steps to come; stored with the record of this step."""
         self.new_host, self.host_is_new = name, True
+
+    def note(self, message: str) -> None:
+        """Say in the operation's history how far the step is. Each note is a write: for steps of minutes, some few of them.
+
+        To be called from the thread of the step. The message is for users.
+        """
+        if self.listener is not None:
+            self.listener(message)
 
     def check(self) -> None:
         """Raise if the step should end now: Superseded, LeaseLost or DeadlineExceeded. Long steps call it often."""

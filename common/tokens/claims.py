@@ -58,6 +58,7 @@ _TAGS = {
     _CRITICAL | 1: 'trust_id',
     _CRITICAL | 2: 'application_credential_id',
     _CRITICAL | 3: 'access_rules_digest',
+    _CRITICAL | 4: 'access_token_id',
 }
 _TAG_OF = {name: tag for tag, name in _TAGS.items()}
 _MAX_VALUE = 255
@@ -88,6 +89,7 @@ class Claims:
     trust_id: str | None = None
     application_credential_id: str | None = None
     access_rules_digest: str | None = None
+    access_token_id: str | None = None
 
     @property
     def scope(self) -> str | None:
@@ -132,7 +134,7 @@ class Claims:
             out.append(bytes((_TAG_OF['audit_id'], len(raw))) + raw)
         for role in sorted(self.roles.difference(WELL_KNOWN_ROLES)):
             _append(out, 'role', role)
-        for name in ('trust_id', 'application_credential_id', 'access_rules_digest', 'user_name', 'project_name'):
+        for name in ('trust_id', 'application_credential_id', 'access_rules_digest', 'access_token_id', 'user_name', 'project_name'):
             _append(out, name, getattr(self, name))
         return b''.join(out)
 

@@ -15,7 +15,17 @@ from common import clock
 from common.tokens.claims import Claims
 
 # By which field an event is found, the most selective first.
-_KEYS = ('audit_id', 'audit_chain_id', 'trust_id', 'application_credential_id', 'user_id', 'project_id', 'domain_id', 'role')
+_KEYS = (
+    'audit_id',
+    'audit_chain_id',
+    'trust_id',
+    'application_credential_id',
+    'access_token_id',
+    'user_id',
+    'project_id',
+    'domain_id',
+    'role',
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Revocation:
     scope: str | None = None
     trust_id: str | None = None
     application_credential_id: str | None = None
+    access_token_id: str | None = None
 
     def matches(self, claims: Claims) -> bool:
         """Whether the token with these claims is revoked by this event."""
@@ -58,6 +69,7 @@ class Revocation:
             and (not self.role or self.role in claims.roles)
             and (not self.trust_id or claims.trust_id == self.trust_id)
             and (not self.application_credential_id or claims.application_credential_id == self.application_credential_id)
+            and (not self.access_token_id or claims.access_token_id == self.access_token_id)
         )
 
     def to_message(self) -> dict[str, Any]:

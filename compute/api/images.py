@@ -13,6 +13,7 @@ from compute import image_proxy
 from compute.api import answers
 from compute.api.server_schemas import METADATA
 from compute.api.server_view import links
+from compute.image_properties import metadata_of
 
 # Whether the caller may is the image service's to say, which gets the caller's token.
 _ASK = Rule('compute:images:proxy', ANYONE, 'Ask for images through compute; the image service decides')
@@ -31,7 +32,7 @@ def _brief(call: Call, image: dict[str, Any]) -> dict[str, Any]:
 def view(call: Call, image: dict[str, Any]) -> dict[str, Any]:
     """An image as clients of this API see it."""
     status, progress = image_proxy.shown_status(image)
-    metadata = image_proxy.metadata_of(image)
+    metadata = metadata_of(image)
     body = {
         **_brief(call, image),
         'status': status,
@@ -83,7 +84,7 @@ def delete_image(call: Call) -> None:
 
 def show_metadata(call: Call) -> Reply:
     """Its properties."""
-    return Reply({'metadata': image_proxy.metadata_of(image_proxy.find(_images(call), call.params['id']))}, wrap=False)
+    return Reply({'metadata': metadata_of(image_proxy.find(_images(call), call.params['id']))}, wrap=False)
 
 
 def add_metadata(call: Call) -> Reply:

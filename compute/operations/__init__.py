@@ -5,6 +5,7 @@ from compute.operations.delete import DELETE
 from compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
 from compute.operations.snapshot import SNAPSHOT
+from compute.operations.volume_snapshots import SNAPSHOT_OF_VOLUMES
 from compute.operations.volumes import ATTACH, DETACH
 
 DEFINITIONS = [
@@ -22,4 +23,5 @@ DEFINITIONS = [
     ATTACH_INTERFACE,
     DETACH_INTERFACE,
     SNAPSHOT,
+    SNAPSHOT_OF_VOLUMES,
 ]

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from common.clock import monotonic
 from common.errors import NotFound
 from compute.virt.base import Download, Tell
 
@@ -36,15 +37,29 @@ def keep(run: Run, image: dict[str, Any]) -> None:
     driver.cache_image(
         Download(
             image['id'], image['disk_format'], data, image.get('size'), algorithm if known else 'sha512',
-            image.get('os_hash_value') if known else None, teller(run),
+            image.get('os_hash_value') if known else None, teller(run, 'downloaded'),
         )
     )  # fmt: skip
 
 
-def teller(run: Run) -> Tell:
-    """What long work on a host calls now and then: it ends the work when the operation should end."""
+FIRST_NOTE = 5.0
+"""Seconds until long work is first told of in the operation's history; each further pause is half as long again."""
+
+
+def teller(run: Run, what: str) -> Tell:
+    """What long work on a host calls now and then: it ends the work when the operation should end, and notes how far it is.
+
+    :param what: the work, in words that a number of bytes follows
+    """
+    pause = FIRST_NOTE
+    due = monotonic() + pause
 
     def tell(done: int, total: int) -> None:
+        nonlocal pause, due
         run.check()
+        if done and monotonic() >= due:
+            pause *= 1.5
+            due = monotonic() + pause
+            run.note(f'{what}: {done >> 20} of {total >> 20} MiB' if total else f'{what}: {done >> 20} MiB')
 
     return tell

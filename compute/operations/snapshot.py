@@ -53,15 +53,21 @@ def _deleted(run: Run) -> ImageDeleted:
 
 
 def _register(run: Run) -> dict[str, Any]:
+    return register(run, run.params['image'])
+
+
+def register(run: Run, image: dict[str, Any]) -> dict[str, Any]:
+    """Register the image under the operation's id; done again it is the same one."""
     client: RestClient = run.world.image.with_context(run.ctx)
     try:
-        client.post('/v2/images', run.params['image'])
+        client.post('/v2/images', image)
     except Conflict:
         client.get(_path(run))  # it is the one of an attempt that was cut short
     return {'image_id': run.params['image_id']}
 
 
-def _remove_image(run: Run, output: dict[str, Any] | None) -> None:
+def remove_image(run: Run, output: dict[str, Any] | None) -> None:
+    """Take the image away again; an absent one is fine."""
     client: RestClient = run.world.image.with_context(run.ctx)
     try:
         client.delete(_path(run))
@@ -88,7 +94,7 @@ def _saves(task_state: str) -> Any:
 
 
 def _copy(run: Run) -> dict[str, Any]:
-    return {'size': run.world.driver.make_snapshot(run.resource_id, run.params['image_id'], teller(run))}
+    return {'size': run.world.driver.make_snapshot(run.resource_id, run.params['image_id'], teller(run, 'copied'))}
 
 
 def _remove_copy(run: Run, output: dict[str, Any] | None) -> None:
@@ -133,7 +139,7 @@ def _upload(run: Run) -> None:
         if status == 'saving':
             raise NotYet('The upload of a process that died is still being cleared away.', after=1.0)
         with run.world.driver.open_snapshot(run.resource_id, run.params['image_id']) as file:
-            copy = _Copy(file, teller(run), int((run.outputs['copy_disk'] or {})['size']))
+            copy = _Copy(file, teller(run, 'sent'), int((run.outputs['copy_disk'] or {})['size']))
             if status == 'active':  # an attempt that could not say so has sent it all
                 for _ in copy:
                     continue
@@ -169,7 +175,7 @@ def _verify(image: dict[str, Any], copy: _Copy) -> None:
 # -- backups
 
 
-def _rotate(run: Run) -> None:
+def rotate(run: Run) -> None:
     """Remove the oldest backups of the kind, but for as many as are to be kept."""
     client: RestClient = run.world.image.with_context(run.ctx)
     query = (
@@ -192,21 +198,23 @@ def _makes_image(run: Run) -> bool:
     return run.params.get('image') is not None
 
 
-def _is_backup(run: Run) -> bool:
+def is_backup(run: Run) -> bool:
+    """Whether older images of the kind are to be removed."""
     return run.params.get('rotation') is not None
 
 
-def _done(session: Session, run: Run) -> None:
+def done(session: Session, run: Run) -> None:
+    """Nothing is at work on the server any more."""
     queries.set_state(session, run.resource_id, now(), task_state=None)
 
 
-def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
+def failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
     """The server stays what it was."""
     told = {} if fault.get('code') == ImageDeleted.code else {'fault': describe.fault(fault)}
     queries.set_state(session, run.resource_id, now(), task_state=None, **told)
 
 
-def _superseded(session: Session, run: Run) -> None:
+def superseded(session: Session, run: Run) -> None:
     """A delete has overtaken it, which says what happens to the row."""
 
 
@@ -215,14 +223,14 @@ SNAPSHOT = Operation(
     of='server',
     deadline=minutes(240),
     steps=[
-        Step('register_image', on=SERVICE, do=_register, undo=_remove_image, save=_saves(IMAGE_SNAPSHOT), when=_makes_image),
+        Step('register_image', on=SERVICE, do=_register, undo=remove_image, save=_saves(IMAGE_SNAPSHOT), when=_makes_image),
         Step('copy_disk', on=HOST, do=_copy, undo=_remove_copy, save=_saves(IMAGE_PENDING_UPLOAD), when=_makes_image),
         Step('say_format', on=HOST, do=_say_format, save=_saves(IMAGE_UPLOADING), when=_makes_image),
         Step('upload', on=HOST, do=_upload, when=_makes_image),
         Step('remove_copy', on=HOST, do=lambda run: _remove_copy(run, None), when=_makes_image),
-        Step('rotate', on=SERVICE, do=_rotate, when=_is_backup),
+        Step('rotate', on=SERVICE, do=rotate, when=is_backup),
     ],
-    on_done=_done,
-    on_failed=_failed,
-    on_superseded=_superseded,
+    on_done=done,
+    on_failed=failed,
+    on_superseded=superseded,
 )

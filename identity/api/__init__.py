@@ -15,6 +15,8 @@ from identity.api.endpoints import ENDPOINTS
 from identity.api.grants import GRANTS
 from identity.api.groups import GROUPS
 from identity.api.limits import LIMITS
+from identity.api.oauth_consumers import CONSUMERS
+from identity.api.oauth_tokens import OAUTH_TOKENS
 from identity.api.policies import POLICIES
 from identity.api.projects import PROJECTS
 from identity.api.regions import REGIONS
@@ -24,6 +26,7 @@ from identity.api.role_assignments import ROLE_ASSIGNMENTS
 from identity.api.roles import ROLES
 from identity.api.services import SERVICES
 from identity.api.signed_requests import SIGNED_REQUESTS
+from identity.api.trusts import TRUSTS
 from identity.api.users import USERS
 from identity.api.v2 import RESOURCES_V2
 from identity.api.verification import TOKEN_KEYS
@@ -48,6 +51,9 @@ RESOURCES = (
     SIGNED_REQUESTS,
     APPLICATION_CREDENTIALS,
     ACCESS_RULES,
+    TRUSTS,
+    CONSUMERS,
+    OAUTH_TOKENS,
     ENDPOINT_GROUPS,
     ENDPOINT_FILTER,
     POLICIES,

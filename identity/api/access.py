@@ -60,5 +60,8 @@ def domain_of_list(call: Call, rule: str, wanted: str | None) -> str | None:
 
 
 def refuse_delegated(call: Call) -> None:
-    """Raises Forbidden for callers that act by a trust, by OAuth, or by a restricted application credential: they make no secrets that last."""
+    """Raises Forbidden for callers that act by a trust, by OAuth, or by a restricted application credential.
+
+    They neither make secrets that last nor read them: an access key opens more than was delegated, and for longer.
+    """
     application_credentials.check_may_manage(call.service, call.ctx)

@@ -98,7 +98,7 @@ APPLICATION_CREDENTIALS = Resource(
     filters=[Filter('name', Str)],
     routes=[
         GET(_ALL, list_credentials, policy=SEE),
-        POST(_ALL, create_credential, policy=CREATE, ok=201),
+        POST(_ALL, create_credential, ok=201),
         GET(_ONE, show_credential, policy=SEE),
         DELETE(_ONE, delete_credential, policy=DELETE_),
     ],

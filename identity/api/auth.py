@@ -13,6 +13,7 @@ from common.tokens import Claims
 from identity import assignments, authentication, catalog, projects, tokens
 from identity.api import access
 from identity.api.domains import show_domain_view
+from identity.api.oauth_signing import signed_request
 from identity.api.projects import project_view
 from identity.api.views import self_link
 from identity.receipts import HEADER, MoreMethodsNeeded
@@ -93,6 +94,7 @@ AUTH = {
                                 'project': _SCOPED,
                                 'domain': _REFERENCE,
                                 'system': {'type': 'object', 'properties': {'all': {'type': 'boolean'}}},
+                                'OS-TRUST:trust': {'type': 'object', 'required': ['id'], 'properties': {'id': {'type': 'string'}}},
                                 'unscoped': {'type': 'object'},
                             },
                         },
@@ -121,11 +123,15 @@ def create_token(call: Call) -> Reply:
     """Authenticate."""
     service: IdentityService = call.service
     auth = call.body['auth']
-    scope = auth.get('scope')
+    identity, scope = auth['identity'], auth.get('scope')
+    if 'oauth1' in identity['methods']:
+        signed = signed_request(call)
+        # As upstream: such a login has its own scope, whatever its client asks for.
+        identity, scope = {**identity, 'oauth1': {'oauth_token': signed.token, 'signed_request': signed}}, None
     if isinstance(scope, dict) and len(scope) > 1:
         raise InvalidInput('A token has one scope: project, domain or system.', field='auth.scope')
     try:
-        found = authentication.authenticate(service, call.ctx, auth['identity'], scope, call.header(HEADER))
+        found = authentication.authenticate(service, call.ctx, identity, scope, call.header(HEADER))
     except MoreMethodsNeeded as more:
         return Reply(more.body, 401, more.headers, wrap=False)
     view = tokens.TokenView(found.claims, found.proof.user, found.proof.domain, found.scope)

@@ -40,6 +40,7 @@ def _load(call: Call, rule: Rule) -> CredentialRecord:
     except NotFound as error:
         raise access.unseen(call, rule.name, error) from None
     access.authorize(call, rule.name, user_id=record.user_id)
+    access.refuse_delegated(call)
     return record
 
 
@@ -49,6 +50,7 @@ def list_credentials(call: Call) -> Reply:
     def may_see(user_id: str) -> bool:
         return call.allowed(SHOW.name, access.target(call, user_id=user_id))
 
+    access.refuse_delegated(call)
     found = credentials.list_all(call.service, call.filters, may_see=may_see)
     return paged(call, found, lambda record: credential_view(call, record))
 
@@ -69,7 +71,6 @@ def show_credential(call: Call) -> dict[str, Any]:
 def update_credential(call: Call) -> dict[str, Any]:
     """Change the secret."""
     record = _load(call, CHANGE)
-    access.refuse_delegated(call)
     return credential_view(call, credentials.update(call.service, record.id, with_extra(call.body, _KNOWN)))
 
 

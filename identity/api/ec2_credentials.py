@@ -37,6 +37,7 @@ def user_of(call: Call, rule: Rule) -> str:
     """The user of the path, if the caller may do this to the access keys of that user. Raises Forbidden."""
     user_id = call.params['user_id']
     access.authorize(call, rule.name, user_id=user_id)
+    access.refuse_delegated(call)
     return user_id
 
 
@@ -47,7 +48,6 @@ def list_keys(call: Call) -> list[dict[str, Any]]:
 
 def create_key(call: Call) -> Reply:
     """Make an access key for a project. The request is not wrapped, the answer is."""
-    access.refuse_delegated(call)
     made = ec2.create(call.service, user_of(call, CHANGE), call.body['tenant_id'])
     return Reply({'credential': key_view(call, made)}, wrap=False)
 

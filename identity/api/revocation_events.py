@@ -12,9 +12,15 @@ from common.api.types import DateTime
 from common.policy import Rule
 from common.tokens import Revocation
 from identity import tokens
+from identity.api import access
 from identity.api.views import self_link
 
-LIST = Rule('identity:revocation_events:list', 'role:service or role:admin or (role:reader and system_scope:all)', 'List revocation events')
+LIST = Rule(
+    'identity:revocation_events:list',
+    'role:service or role:admin or (role:reader and system_scope:all)',
+    'List revocation events',
+    scopes=access.CLOUD,
+)
 _NAMES = {
     'audit_id': 'audit_id',
     'audit_chain_id': 'audit_chain_id',
@@ -23,6 +29,7 @@ _NAMES = {
     'domain_id': 'domain_id',
     'role': 'role',
     'trust_id': 'OS-TRUST:trust_id',
+    'access_token_id': 'OS-OAUTH1:access_token_id',
 }
 
 

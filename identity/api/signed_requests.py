@@ -9,11 +9,12 @@ from common.api.resource import POST, Resource
 from common.errors import InvalidInput
 from common.policy import SERVICE, Rule
 from identity import signed_requests, tokens
+from identity.api import access
 from identity.api.v2.tokens import access_view
 from identity.authentication import Authenticated
 from identity.tokens import TokenView
 
-CHECK = Rule('identity:signatures:check', SERVICE, "Get a token for a user's signed request")
+CHECK = Rule('identity:signatures:check', SERVICE, "Get a token for a user's signed request", scopes=access.CLOUD)
 _TEXT = {'type': 'string', 'maxLength': 65536}
 _PAIRS = {'type': ['object', 'null'], 'additionalProperties': {'type': ['string', 'number', 'boolean', 'null']}}
 _EC2 = {

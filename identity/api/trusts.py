@@ -24,7 +24,8 @@ LIST = Rule('identity:trusts:list', _PARTIES, 'List trusts: all of them, or thos
 SHOW = Rule('identity:trusts:show', _PARTIES, 'See a trust and its roles')
 CREATE = Rule('identity:trusts:create', _TRUSTOR, 'Make a trust, as its trustor')
 DELETE_ = Rule('identity:trusts:delete', f'{access.CLOUD_ADMIN} or {_TRUSTOR}', 'End a trust')
-_ROLE = Obj({'id': Str(64, 1), 'name': Str(255, 1), 'domain': Obj, 'domain_id': Str(64)}, extra='allow')
+_ROLE = Obj({'id': Str(64, 1), 'name': Str(255, 1), 'domain': Obj, 'domain_id': Str(64) | None}, extra='allow')
+_ROLE_VIEW = Obj({'id': Str, 'name': Str}, required=['id', 'name'], extra='allow')
 
 
 def trust_view(call: Call, trust: Trust, roles: list[Role] | None = None) -> dict[str, Any]:
@@ -96,15 +97,12 @@ def delete_trust(call: Call) -> None:
 
 def list_roles(call: Call) -> Reply:
     """The roles that a trust passes on."""
-    trust = _load(call, SHOW)
-    roles = [role_view(call, role) for role in trusts.roles_of(call.service, trust)]
-    links = {**self_link(call, f'OS-TRUST/trusts/{trust.id}/roles'), 'next': None, 'previous': None}
-    return Reply({'roles': roles, 'links': links}, wrap=False)
+    return paged(call, trusts.roles_of(call.service, _load(call, SHOW)), lambda role: role_view(call, role))
 
 
-def show_role(call: Call) -> Reply:
+def show_role(call: Call) -> dict[str, Any]:
     """One of the roles that a trust passes on."""
-    return Reply({'role': role_view(call, _role(call))}, wrap=False)
+    return role_view(call, _role(call))
 
 
 def check_role(call: Call) -> None:
@@ -146,8 +144,8 @@ TRUSTS = Resource(
         POST(_ALL, create_trust, ok=201),
         GET(_ONE, show_trust),
         DELETE(_ONE, delete_trust),
-        GET(f'{_ONE}/roles', list_roles, listing=False),
-        GET(_ONE_ROLE, show_role, listing=False),
+        GET(f'{_ONE}/roles', list_roles, collection='roles', response=Obj({'roles': List(_ROLE_VIEW)}, extra='allow')),
+        GET(_ONE_ROLE, show_role, member='role', response=Obj({'role': _ROLE_VIEW})),
         HEAD(_ONE_ROLE, check_role, body=None),
     ],
 )

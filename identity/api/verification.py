@@ -6,15 +6,16 @@ import base64
 
 from common.api.call import Call, Reply
 from common.api.resource import GET, Resource
-from common.api.types import Int
+from common.api.types import Int, List, Obj, Str
 from common.errors import InvalidInput
-from common.policy import Rule
+from common.policy import SERVICE, Rule
 from identity import access_rules, tokens
+from identity.api import access
 from identity.service import IdentityService
 
-SEE_REVOCATIONS = Rule('identity:revocations:list', 'role:service or role:admin', 'List revocation events')
+SEE_REVOCATIONS = Rule('identity:revocations:list', SERVICE, 'List revocation events', scopes=access.CLOUD)
 
-SEE_CLAIMS = Rule('identity:tokens:claims', 'role:service or role:admin', 'Read what a token of any kind says')
+SEE_CLAIMS = Rule('identity:tokens:claims', SERVICE, 'Read what a token of any kind says', scopes=access.CLOUD)
 
 
 def list_keys(call: Call) -> Reply:
@@ -50,7 +51,15 @@ TOKEN_KEYS = Resource(
     routes=[
         GET('/v3/pileus/token-keys', list_keys, open=True, listing=False, wrap=False, summary='Public keys of tokens'),
         GET('/v3/pileus/token-claims', show_claims, policy=SEE_CLAIMS, listing=False, wrap=False, summary='What a token says'),
-        GET('/v3/pileus/access-rules/{digest}', show_access_rules, policy=SEE_CLAIMS, listing=False, wrap=False, summary='Access rules'),
+        GET(
+            '/v3/pileus/access-rules/{digest}',
+            show_access_rules,
+            policy=SEE_CLAIMS,
+            listing=False,
+            wrap=False,
+            response=Obj({'access_rules': List(Obj(dict.fromkeys(('service', 'method', 'path'), Str)))}),
+            summary='The access rules that tokens with this digest are bound to',
+        ),
         GET(
             '/v3/pileus/revocations',
             list_revocations,

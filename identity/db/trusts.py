@@ -14,6 +14,7 @@ from identity.db.models import ImpliedRole
 from identity.db.trust_models import Trust
 
 _T = Trust.__table__.c
+_BATCH = 500  # events that one query looks for
 
 
 def find_trust(session: Session, trust_id: str) -> Trust | None:
@@ -62,22 +63,39 @@ def ids_with_descendants(session: Session, trust_id: str) -> list[str]:
     return sorted(session.scalars(_with_descendants(_T.id == trust_id)))
 
 
-def concerned_by(session: Session, matches: Mapping[str, Any]) -> list[str]:
-    """Ids of the trusts whose tokens are void when a revocation event (see `common.tokens.Revocation`) is about one of their users.
+def concerned_by(session: Session, events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Ids of the trusts whose tokens are void when revocation events (see `common.tokens.Revocation`) are about one of their users.
 
     Such an event finds tokens by the user in them, which is only one of the two. An event about roles on a project concerns those
     who get them from the user.
     """
-    user_id, domain_id = matches.get('user_id'), matches.get('domain_id')
-    if matches.get('scope') or not (user_id or domain_id):
-        return []
-    if domain_id:
-        condition = or_(_T.trustor_domain_id == domain_id, _T.trustee_domain_id == domain_id)
-    elif matches.get('project_id'):
-        condition = and_(_T.source_user_id == user_id, _T.project_id == matches['project_id'])
-    else:
-        condition = or_(_T.trustor_user_id == user_id, _T.trustee_user_id == user_id, _T.source_user_id == user_id)
-    return sorted(session.scalars(_with_descendants(condition)))
+    found: set[str] = set()
+    for start in range(0, len(events), _BATCH):
+        conditions = _about_users(events[start : start + _BATCH])
+        if conditions:
+            found.update(session.scalars(_with_descendants(or_(*conditions))))
+    return sorted(found)
+
+
+def _about_users(events: Sequence[Mapping[str, Any]]) -> list[ColumnElement[bool]]:
+    users: list[str] = []
+    domains: list[str] = []
+    by_project: dict[str, list[str]] = {}
+    for event in events:
+        if event.get('scope'):
+            continue
+        if event.get('domain_id'):
+            domains.append(event['domain_id'])
+        elif event.get('user_id') and event.get('project_id'):
+            by_project.setdefault(event['project_id'], []).append(event['user_id'])
+        elif event.get('user_id'):
+            users.append(event['user_id'])
+    conditions = [and_(_T.project_id == project_id, _T.source_user_id.in_(of)) for project_id, of in by_project.items()]
+    if users:
+        conditions += [column.in_(users) for column in (_T.trustor_user_id, _T.trustee_user_id, _T.source_user_id)]
+    if domains:
+        conditions += [column.in_(domains) for column in (_T.trustor_domain_id, _T.trustee_domain_id)]
+    return conditions
 
 
 def spend_use(session: Session, trust_id: str) -> bool:

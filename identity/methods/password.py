@@ -34,10 +34,14 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
     if not user.enabled or not domain.enabled:
         raise Unauthorized(admin_detail=f'user {user.id} or domain {domain.id} is disabled')
     service.rules.check_not_expired(user)
+    return Proof(user, domain)
+
+
+def forget_failures(service: IdentityService, user: UserRecord) -> None:
+    """The count that may lead to a lockout starts anew: for a login that is complete, since half of one must not pay for the other half."""
     if user.failed_logins:
         with service.db.write() as session:
             service.users.update_user(session, user.id, {'failed_logins': 0, 'failed_at': None})
-    return Proof(user, domain)
 
 
 def find(service: IdentityService, session: Session, wanted: dict[str, Any]) -> tuple[UserRecord | None, DomainRef | None]:

@@ -16,8 +16,8 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
     claims = service.open_token(payload['id'])
     if claims.scope and not service.token_options.allow_rescope:
         raise Forbidden('A scoped token cannot be exchanged for another one here.')
-    if claims.trust_id or claims.application_credential_id:
-        raise Forbidden('A token of a trust or an application credential cannot be exchanged for another one.')
+    if claims.trust_id or claims.application_credential_id or claims.access_token_id:
+        raise Forbidden('A token that was delegated (by a trust, an application credential, or OAuth) cannot be exchanged for another one.')
     with service.read() as session:
         user = service.users.get_user(session, claims.user_id)
         domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None

@@ -41,7 +41,9 @@ def announced(call: Call) -> int | None:
     if not told:
         return call.content_length
     if not (told.isascii() and told.isdigit() and len(told) < 20) or call.content_length not in (None, int(told)):
-        raise InvalidInput(f'X-OpenStack-Image-Size is the number of bytes of the image, not {told[:40]!r}.', field='x-openstack-image-size')
+        raise InvalidInput(
+            f'X-OpenStack-Image-Size is the number of bytes of the image, not {told[:40]!r}.', field='x-openstack-image-size'
+        )
     return int(told)
 
 

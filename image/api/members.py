@@ -48,8 +48,9 @@ def remove_member(call: Call) -> None:
     members.remove_member(call.service, call.ctx, call.params['id'], call.params['member'])
 
 
-_ADD = Obj({'member': Str(64, min=1)}, required=['member'])
-_UPDATE = Obj({'status': Str(20)}, required=['status'])
+_ADD = Obj({'member': Str(64, min=1)}, required=['member'], extra='allow')
+# Clients send the member's id along.
+_UPDATE = Obj({'status': Str(20)}, required=['status'], extra='allow')
 
 MEMBERS = Resource(
     'members',

@@ -56,10 +56,16 @@ def hosts_of(session: Session, image_id: str) -> list[str]:
     )
 
 
-def queue(session: Session, host: str, image_id: str, when: datetime.datetime) -> None:
-    """Wish for a copy; one that is there or wished for already stays as it is."""
-    if get_entry(session, host, image_id) is None:
-        session.execute(insert(CachedImage).values(host=host, image_id=image_id, state=QUEUED, queued_at=when, retry_at=when))
+def queue(session: Session, host: str, image_id: str, file: str, when: datetime.datetime) -> None:
+    """Wish for a copy; one that is there or wished for already stays as it is, unless it is of other data.
+
+    :param file: the name of the copy
+    """
+    entry = get_entry(session, host, image_id)
+    if entry is None:
+        session.execute(insert(CachedImage).values(host=host, image_id=image_id, state=QUEUED, file=file, queued_at=when, retry_at=when))
+    elif entry.state == CACHED and entry.file != file:
+        change(session, host, image_id, state=QUEUED, file=file, size=0, hits=0, queued_at=when, retry_at=when)
 
 
 def claim(session: Session, host: str, lease_id: str, when: datetime.datetime, until: datetime.datetime) -> CacheEntry | None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.db.session import duplicate_as
 from common.errors import Conflict
 from image.db.location_models import ImageLocation
 from image.records import LocationRecord
@@ -53,12 +54,13 @@ def begin(
     taken = Conflict(f'Store {store} is busy with data of image {image_id}. Try again in a moment.', code='store_busy')
     if find_own(session, image_id, store) is not None:
         raise taken
-    session.execute(
-        insert(ImageLocation).values(
-            image_id=image_id, store=store, url='', status=WRITING, position=_end(session, image_id), own_key=own_key(image_id, store),
-            upload_id=upload_id, owner=owner, upload_until=until, created_at=when, updated_at=when,
-        )
-    )  # fmt: skip
+    row = {
+        'image_id': image_id, 'store': store, 'url': '', 'status': WRITING, 'position': _end(session, image_id),
+        'own_key': own_key(image_id, store), 'upload_id': upload_id, 'owner': owner, 'upload_until': until, 'created_at': when,
+        'updated_at': when,
+    }  # fmt: skip
+    with duplicate_as(session, taken):
+        session.execute(insert(ImageLocation).values(**row))
 
 
 def _end(session: Session, image_id: str) -> int:
@@ -182,7 +184,11 @@ def claim_orphan(session: Session, image_id: str, store: str, when: datetime.dat
     if find_own(session, image_id, store) is not None:
         return None
     values = {'status': PENDING_DELETE, 'position': 0, 'own_key': own_key(image_id, store), 'created_at': when, 'updated_at': when}
-    session.execute(insert(ImageLocation).values(image_id=image_id, store=store, url='', **values))
+    try:
+        with duplicate_as(session, Conflict('Somebody writes there now.')):
+            session.execute(insert(ImageLocation).values(image_id=image_id, store=store, url='', **values))
+    except Conflict:
+        return None
     return find_own(session, image_id, store)
 
 
@@ -203,3 +209,9 @@ def give_up_upload(session: Session, image_id: str, upload_id: str, when: dateti
     """Have removed what a dead upload has written, wherever that is."""
     row = (ImageLocation.image_id == image_id, ImageLocation.upload_id == upload_id, ImageLocation.status == WRITING)
     session.execute(update(ImageLocation).where(*row).values(status=PENDING_DELETE, upload_until=None, updated_at=when))
+
+
+def count_by_store(session: Session) -> dict[str, int]:
+    """How many images can be read from each store."""
+    query = select(ImageLocation.store, func.count(func.distinct(ImageLocation.image_id))).where(ImageLocation.status == ACTIVE)
+    return {row[0]: row[1] for row in session.execute(query.group_by(ImageLocation.store))}

@@ -14,7 +14,7 @@ Base = declarative_base_for('image')
 
 
 class Image(Base):
-    """One image. `status`: queued, saving, active, deactivated."""
+    """One image. `status`: queued, saving, uploading, importing, active, deactivated."""
 
     __tablename__ = 'images'
 
@@ -34,13 +34,17 @@ class Image(Base):
     checksum: Mapped[str | None] = mapped_column(String(32))
     os_hash_algo: Mapped[str | None] = mapped_column(String(64))
     os_hash_value: Mapped[str | None] = mapped_column(String(128))
-    # Who is sending data now, and until when it is taken to be alive; both empty unless status is `saving`.
+    # Who is sending data now, or has staged it, and until when it is taken to be alive: empty once all is there.
     upload_id: Mapped[str | None] = mapped_column(String(36))
     upload_until: Mapped[datetime.datetime | None]
     created_at: Mapped[datetime.datetime]
     updated_at: Mapped[datetime.datetime]
 
-    __table_args__ = (Index('ix_images_created_at_id', 'created_at', 'id'), Index('ix_images_visibility', 'visibility'))
+    __table_args__ = (
+        Index('ix_images_created_at_id', 'created_at', 'id'),
+        Index('ix_images_visibility', 'visibility'),
+        Index('ix_images_status', 'status'),  # the sweeps look for the few that are saving, uploading, importing
+    )
 
 
 class ImageProperty(Base):

@@ -60,6 +60,11 @@ def tasks_of_image(session: Session, image_id: str, limit: int = 1000) -> list[T
     return [TaskRecord(**row._mapping) for row in session.execute(query.limit(limit))]
 
 
+def any_expired(session: Session, when: datetime.datetime) -> bool:
+    """Whether there is a task whose time is over."""
+    return session.scalar(select(Task.id).where(Task.expires_at < when).limit(1)) is not None
+
+
 def remove_expired(session: Session, when: datetime.datetime) -> int:
     """Forget tasks whose time is over; returns how many."""
     return int(session.execute(delete(Task).where(Task.expires_at < when)).rowcount)  # type: ignore[attr-defined]

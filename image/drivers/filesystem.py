@@ -14,6 +14,7 @@ from common.config import ConfigError
 from common.errors import NotFound, Unavailable
 from image.drivers.base import Store, StoredImage, StoreSetup
 from image.drivers.options import FilesystemStoreOptions
+from image.drivers.sparse import SparseFile
 
 _PART = '.part'
 
@@ -127,6 +128,7 @@ class FileUpload:
         with _storage_errors():
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
             self._file = os.fdopen(descriptor, 'wb', buffering=0)
+            self._sparse = SparseFile(descriptor)
 
     @property
     def url(self) -> str:
@@ -136,14 +138,12 @@ class FileUpload:
     def write(self, chunk: bytes) -> None:
         """Append some bytes. Raises Unavailable when the disk is full."""
         with _storage_errors():
-            view = memoryview(chunk)
-            while view:
-                written = self._file.write(view)
-                view = view[written or 0 :]
+            self._sparse.write(chunk)
 
     def sync(self) -> None:
         """After this what has arrived survives a power cut."""
         with _storage_errors():
+            self._sparse.end()
             os.fsync(self._file.fileno())
             self._file.close()
 

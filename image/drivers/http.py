@@ -5,10 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from common.errors import Forbidden, NotFound
+from common import clock
+from common.errors import DeadlineExceeded, Forbidden, NotFound
 from image.drivers.base import Body, Store, StoredImage, StoreSetup, Upload
 from image.drivers.options import HttpStoreOptions
 from image.drivers.remote_file import RemoteFile
+
+_PATIENCE = 20.0  # seconds of waiting before the speed is judged
+
+
+class _Patience:
+    """How long a reader has waited for a server. Only waiting counts: the reader may be slow itself."""
+
+    def __init__(self, min_speed: int) -> None:
+        self._min_speed = min_speed
+        self._received, self._waited = 0, 0.0
+
+    def read(self, body: Body, size: int) -> bytes:
+        """Read from a body. Raises DeadlineExceeded when so far there was too much waiting for too little."""
+        began = clock.monotonic()
+        try:
+            chunk = body.read(size)
+            self._received += len(chunk)
+        finally:
+            self._waited += clock.monotonic() - began
+        if self._waited > _PATIENCE and self._received < self._min_speed * self._waited:
+            raise DeadlineExceeded('The server of the image data is too slow.')
+        return chunk
+
+
+class _Watched:
+    """A body that is read with patience."""
+
+    def __init__(self, body: Body, patience: _Patience) -> None:
+        self._body, self._patience = body, patience
+        self.size, self.start = body.size, body.start
+
+    def read(self, size: int) -> bytes:
+        return self._patience.read(self._body, size)
+
+    def close(self) -> None:
+        self._body.close()
 
 
 class HttpStore(Store):
@@ -34,8 +71,9 @@ class HttpStore(Store):
         return body.size
 
     def open_location(self, url: str) -> BinaryIO:
-        body = self._fetch(url)
-        return cast(BinaryIO, RemoteFile(lambda start: self._fetch(url, start), body.size, body))
+        patience = _Patience(self._setup.options.min_speed)
+        body = _Watched(self._fetch(url), patience)
+        return cast(BinaryIO, RemoteFile(lambda start: _Watched(self._fetch(url, start), patience), body.size, body))
 
     def begin(self, image_id: str, upload_id: str, size: int | None = None) -> Upload:
         raise Forbidden(f'Image store {self.name} is read-only.')

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from common.config import family, option
+from common.config import family, option, shared
 
 
-@dataclasses.dataclass(frozen=True)
+@shared
 class StoreOptions:
     """What any store has."""
 
@@ -29,6 +27,8 @@ class FilesystemStoreOptions(StoreOptions):
 @family('image_store')
 class HttpStoreOptions(StoreOptions):
     """A store of the driver `http`: data that web servers hold. It cannot be written to; images get locations there."""
+
+    min_speed: int = option(10 << 10, min=0, help='Bytes a second of waiting below which a server is given up')
 
 
 @family('image_store')

@@ -96,6 +96,8 @@ class SwiftStore(Store):
 
     def begin(self, image_id: str, upload_id: str, size: int | None = None) -> SwiftUpload:
         self._make_containers()
+        # Gets a new token where the one at hand is not valid any more: the stream that follows could not be sent twice.
+        self.ask('HEAD', f'/{quoted(self.container)}')
         return SwiftUpload(self, f'{image_id}.{upload_id}', whole=size is not None and size <= self.segment_size)
 
     def _path(self, image_id: str, url: str) -> str:
@@ -233,9 +235,10 @@ class SwiftUpload:
         view = memoryview(chunk)
         while view:
             room = len(view) if self._whole else self._store.segment_size - self._sent
+            piece = bytes(view[:room])
             with _errors(self._store.name):
-                self._opened().send(b'%x\r\n%b\r\n' % (len(view[:room]), view[:room]))
-            self._sent += len(view[:room])
+                self._opened().send(b'%x\r\n%b\r\n' % (len(piece), piece))
+            self._sent += len(piece)
             view = view[room:]
             if not self._whole and self._sent >= self._store.segment_size:
                 self._end_segment()

@@ -10,11 +10,12 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
-from common.errors import Gone, InvalidInput, TooLarge, Transient, Unavailable
+from common.errors import DeadlineExceeded, Gone, InvalidInput, TooLarge, Transient, Unavailable
 from common.operations import Operation, Step, minutes
 from image import hashing, reading, tasks
 from image.db import images as image_queries
 from image.db import locations as queries
+from image.pace import Pace
 from image.records import ACTIVE, IMPORTING, QUEUED
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _begin(session: Session, run: Run, output: dict[str, Any] | None) -> None:
     queries.verify(session, run.resource_id, now())
     values = {'status': ACTIVE, 'updated_at': now(), **run.params['hashes']}
     if run.params['hash']:
-        values['os_hash_algo'] = hashing.ALGORITHM
+        values['os_hash_algo'] = run.params['algorithm']
     if not image_queries.set_columns(session, run.resource_id, expect={'status': IMPORTING}, **values):
         raise Gone(f'Image {run.resource_id} was deleted.')
 
@@ -46,10 +47,11 @@ def _waits(run: Run) -> bool:
 
 def _hash(run: Run) -> dict[str, Any]:
     service: ImageService = run.world
-    algorithm = run.params['hashes'].get('os_hash_algo', hashing.ALGORITHM)
+    algorithm = run.params['hashes'].get('os_hash_algo', run.params['algorithm'])
     try:
-        size, hashes = _read(service, run, _place(service, run), algorithm)
-    except Unavailable as error:
+        with service.slots.taken(run.ctx.project_id, service.options.import_per_project):
+            size, hashes = _read(service, run, _place(service, run), algorithm)
+    except (Unavailable, DeadlineExceeded) as error:
         if run.attempt + 1 < service.options.import_tries:
             raise Transient(error.message, admin_detail=error.admin_detail) from error
         raise InvalidInput(error.message, admin_detail=error.admin_detail) from error
@@ -70,12 +72,13 @@ def _place(service: ImageService, run: Run) -> LocationRecord:
 
 def _read(service: ImageService, run: Run, place: LocationRecord, algorithm: str) -> tuple[int, dict[str, str]]:
     size = 0
-    digests = hashing.Digests(algorithm)
+    digests, pace = hashing.Digests(algorithm), Pace(service.options.import_min_speed)
     try:
         with contextlib.closing(reading.open_place(service, place)) as source:
             while chunk := source.read(service.options.chunk):
                 run.check()
                 size += len(chunk)
+                pace.note(len(chunk))
                 if size > service.options.max_size:
                     raise TooLarge(f'An image has at most {service.options.max_size} bytes.')
                 digests.update(chunk)

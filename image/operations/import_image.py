@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.db import after_commit
-from common.errors import Conflict, Gone, InvalidInput, PileusError, TooLarge, Transient, Unavailable
+from common.errors import Conflict, Gone, InvalidInput, NotFound, PileusError, TooLarge, Transient, Unavailable
 from common.operations import Operation, Step, minutes
 from image import locations, quotas, reading, tasks
 from image.conversion import QEMU, convert
@@ -74,14 +74,16 @@ def _ours(run: Run) -> dict[str, Any]:
 def _fetch(run: Run) -> dict[str, Any]:
     service: ImageService = run.world
     options = service.options
-    try:
-        open_source = opener(service, run)
-    except Unavailable as error:
-        raise _again(run, error) from error
-    download = Download(
-        service.staging, run.resource_id, run.params['stage'], open_source, run.check, tries=options.import_tries, chunk=options.chunk, limit=options.max_size,
-    )  # fmt: skip
-    size = download.run()
+    with service.slots.taken(run.ctx.project_id, options.import_per_project):
+        try:
+            open_source = opener(service, run)
+        except Unavailable as error:
+            raise _again(run, error) from error
+        download = Download(
+            service.staging, run.resource_id, run.params['stage'], open_source, run.check, tries=options.import_tries,
+            chunk=options.chunk, limit=options.max_size, min_speed=options.import_min_speed,
+        )  # fmt: skip
+        size = download.run()
     quotas.check_size(service, run.params['owner'], size, quotas.STAGE)
     return {'size': size}
 
@@ -186,7 +188,10 @@ def _place(run: Run) -> dict[str, Any]:
 def _open(run: Run) -> Source:
     service: ImageService = run.world
     if run.params['method'] != COPY:
-        return service.staging.open(run.resource_id, run.params['stage'], converted='convert' in run.outputs)
+        try:
+            return service.staging.open(run.resource_id, run.params['stage'], converted='convert' in run.outputs)
+        except NotFound as error:
+            raise InvalidInput(error.message) from error
     with service.db.read() as session:
         record = image_queries.get_image(session, run.resource_id)
     if record is None:

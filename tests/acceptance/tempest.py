@@ -25,7 +25,7 @@ import threading
 from collections.abc import Iterator
 
 from pileus import settings as state_files
-from tests.acceptance import image_formats
+from tests.acceptance import image_formats, limits
 from tests.acceptance.tempest_settings import Cloud, settings_of
 from tests.bench.client import Client
 
@@ -39,11 +39,17 @@ STORES = {
         'allowed_networks': ['0.0.0.0/0'],
         'import_allowed_ports': ['1-65535'],
         'conversion_format': 'raw',
+        'use_identity_limits': True,
     },
     # The suite wants names in the order of the alphabet, and of weights.
     'image_store_cheap': {'weight': 20, 'description': 'Files of this machine'},
     'image_store_fast': {'weight': 10},
 }
+# Tests that skip themselves on any cloud, by a pattern of their names, and why.
+SKIPS_ITSELF = (
+    (r'ImageTaskCreate\.test_image_tasks_create$', 'switched off in the suite: its bug 2030527'),
+    (r'test_accept_usable_formats\((qcow2-backing|qcow2-data-file|vmdk-monolithicFlat)\)$', 'not a usable format, which is another test'),
+)
 COMPLIANCE = {'lockout_failure_attempts': 2, 'lockout_duration': 5, 'unique_last_password_count': 2}
 
 
@@ -88,7 +94,7 @@ def cloud(state: pathlib.Path | None, folder: pathlib.Path, unchecked: bool = Fa
 
     home = folder / 'state'
     home.mkdir(parents=True, exist_ok=True)
-    stores = STORES | {'image': STORES['image'] | {'check_formats': not unchecked}}
+    stores = STORES | {'image': STORES['image'] | {'check_formats': not unchecked, 'do_secure_hash': not unchecked}}
     with running(home, security_compliance=COMPLIANCE, **stores) as made, image_node.second_node(made, **stores) as second:
         yield Cloud(made.auth_url, state_files.secret(home, 'admin-password'), second_image_url=second)
 
@@ -104,6 +110,7 @@ def prepare(here: Cloud) -> None:
         network = client.ask('POST', 'network', '/v2.0/networks', body)['network']['id']
         subnet = {'network_id': network, 'ip_version': 4, 'cidr': '172.24.4.0/24', 'enable_dhcp': False}
         client.ask('POST', 'network', '/v2.0/subnets', {'subnet': subnet})
+    limits.register(client)
     here.images = [_image(client, name) for name in ('tempest', 'tempest-alt')]
     here.flavors = [_flavor(client, name, memory) for name, memory in (('tempest', 64), ('tempest-alt', 128))]
     if here.second_image_url:
@@ -159,8 +166,8 @@ def _bare(test: str) -> str:
     return re.sub(r'\[.*?\]', '', test)
 
 
-def report(selected: set[str], outcomes: dict[str, str], known: set[str]) -> int:
-    """Print the count and the names; 1 when something failed that is not known to, or nothing ran."""
+def judge(selected: set[str], outcomes: dict[str, str]) -> dict[str, str]:
+    """The outcome of every selected test, those of classes that were skipped or broke as a whole included."""
     plain = {_bare(name): outcome for name, outcome in outcomes.items()}
     broken_classes = [name for name, outcome in plain.items() if name.startswith('setUpClass') and outcome == 'failed']
     skipped_classes = [name for name, outcome in plain.items() if name.startswith('setUpClass') and outcome == 'skipped']
@@ -172,41 +179,70 @@ def report(selected: set[str], outcomes: dict[str, str], known: set[str]) -> int
             return 'skipped'
         return plain.get(name, 'failed' if broken_classes or name not in plain else 'skipped')
 
-    found = {_bare(test): outcome(test) for test in sorted(selected)}
+    return {_bare(test): outcome(test) for test in sorted(selected)}
+
+
+def report(found: dict[str, str], known: set[str]) -> int:
+    """Print the count and the names; 1 when something failed or was skipped that is not known to, or nothing ran."""
     for wanted in ('skipped', 'failed'):
         for name in (name for name, result in found.items() if result == wanted):
-            print(f'{wanted}{" (known)" if name in known else ""}: {name}')
+            reason = next((f' ({why})' for pattern, why in SKIPS_ITSELF if re.search(pattern, name)), '') if wanted == 'skipped' else ''
+            print(f'{wanted}{" (known)" if name in known else ""}: {name}{reason}')
     mended = sorted(name for name in known if found.get(name) == 'passed')
     for name in mended:
         print(f'passes, take it off the list: {name}')
     counts = {result: list(found.values()).count(result) for result in ('passed', 'failed', 'skipped')}
     print(', '.join(f'{count} {result}' for result, count in counts.items()))
-    surprises = [name for name, result in found.items() if result == 'failed' and name not in known]
+    surprises = [name for name, result in found.items() if result != 'passed' and name not in known and not _may_skip(name, result)]
     return 1 if surprises or mended or not counts['passed'] else 0
+
+
+def _may_skip(name: str, result: str) -> bool:
+    return result == 'skipped' and any(re.search(pattern, name) for pattern, _ in SKIPS_ITSELF)
 
 
 def main() -> int:
     """Run the command; gives the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--service', default='identity,image,network', help='which of tempest.api to run')
+    parser.add_argument(
+        '--service', default='identity,image,network', help='which of tempest.api to run; with image the scenario of its limits'
+    )
     parser.add_argument('--regex', default='', help='only tests whose name also fits this')
     parser.add_argument('--state', type=pathlib.Path, help='state folder of a cloud that runs')
     parser.add_argument('--client', type=pathlib.Path, help='virtual environment with tempest')
     parser.add_argument('--work', type=pathlib.Path, help='folder for logs; a temporary one if not given')
     parser.add_argument('--known', type=pathlib.Path, help='tests that may fail')
     parser.add_argument('--processes', type=int, default=2)
-    parser.add_argument(
-        '--unchecked', action='store_true', help='the image service takes data unseen, which lets the tests of the check of hosts run'
-    )
     given = parser.parse_args()
     work = (given.work or pathlib.Path(tempfile.mkdtemp(prefix='pileus-tempest-'))).absolute()
     work.mkdir(parents=True, exist_ok=True)
     client = client_environment((given.client or work / 'client').absolute())
     known = {line.partition('#')[0].strip() for line in given.known.read_text().splitlines()} - {''} if given.known else set()
+    names = '|'.join(given.service.split(','))
+    scenarios = r'|scenario\.test_unified_limits' if 'image' in given.service.split(',') else ''  # those are limits of images
+    selection = rf'^tempest\.(api\.({names}){scenarios})\.{given.regex and ".*" + given.regex}'
+    found = one_run(given.state, client, work / 'first', selection, given.processes, unchecked=False)
+    skipped = [name for name, outcome in found.items() if outcome == 'skipped' and not _may_skip(name, outcome)]
+    if given.state is None and skipped:
+        # Some tests want to store data that an image service with its checks on refuses, and then see who else refuses it.
+        print(f'{len(skipped)} tests were skipped and run again on a cloud that does not look at the data of images')
+        selection = '|'.join(sorted({f'^{re.escape(name.partition("(")[0])}' for name in skipped}))
+        again = one_run(None, client, work / 'unchecked', selection, given.processes, unchecked=True)
+        found |= {name: again[name] for name in skipped if name in again}
+    return report(found, known)
+
+
+def one_run(
+    state: pathlib.Path | None, client: pathlib.Path, work: pathlib.Path, selection: str, processes: int, *, unchecked: bool
+) -> dict[str, str]:
+    """Run the tests that fit the pattern against a cloud; gives the outcome of each.
+
+    :param unchecked: the image service takes data unseen
+    """
     for folder in ('www', 'logs', 'locks'):
-        (work / folder).mkdir(exist_ok=True)
-    with served(work / 'www') as image, cloud(given.state, work, given.unchecked) as here:
-        here.image_url, here.checks_formats = image, not given.unchecked
+        (work / folder).mkdir(parents=True, exist_ok=True)
+    with served(work / 'www') as image, cloud(state, work, unchecked) as here:
+        here.image_url, here.checks_formats = image, not unchecked
         here.formats = str(image_formats.make(work / 'formats'))
         prepare(here)
         workspace = work / 'workspace'
@@ -216,10 +252,9 @@ def main() -> int:
         settings = workspace / 'etc' / 'tempest.conf'
         settings.touch(mode=0o600)
         settings.write_text(settings_of(here, work))
-        names = '|'.join(given.service.split(','))
-        selected, outcomes = run(client, workspace, rf'^tempest\.api\.({names})\.{given.regex and ".*" + given.regex}', given.processes)
+        selected, outcomes = run(client, workspace, selection, processes)
     print(f'{len(selected)} tests selected; log: {workspace / "run.log"}, requests: {work / "logs" / "tempest.log"}')
-    return report(selected, outcomes, known)
+    return judge(selected, outcomes)
 
 
 if __name__ == '__main__':

@@ -33,10 +33,11 @@ def up(state: pathlib.Path, hosts: int = 5) -> None:
 
 
 @contextlib.contextmanager
-def distributed(hosts: int = 5) -> Iterator[pathlib.Path]:
-    """The state folder of a cloud that runs within the block."""
+def distributed(hosts: int = 5, options: str = '') -> Iterator[pathlib.Path]:
+    """The state folder of a cloud that runs within the block; `options` are those that its operator sets."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix='pileus-chaos-'))
     try:
+        (directory / 'local.conf').write_text(options)
         up(directory, hosts)
         yield directory
     finally:
@@ -52,10 +53,11 @@ def client_of(state: pathlib.Path) -> Client:
 
 def patiently(client: Client, method: str, service: str, path: str, body: Any = None, seconds: float = 60) -> tuple[int, Any]:
     """(status, body) of the first answer that is none of a service that is away."""
+    headers = {'X-Auth-Token': client.token, 'Accept': 'application/json'}
     end = time.monotonic() + seconds
     while True:
         try:
-            answer = requests.request(method, client.catalog[service] + path, json=body, headers={'X-Auth-Token': client.token}, timeout=30)
+            answer = requests.request(method, client.catalog[service] + path, json=body, headers=headers, timeout=30)
             if answer.status_code < 500:
                 return answer.status_code, answer.json() if answer.content else None
             what = f'{answer.status_code} {answer.text[:200]}'

@@ -115,3 +115,39 @@ def _clean(client: Client, standing: list[str], network: str) -> None:
             return
         assert time.monotonic() < end, f'left over: ports {[port["id"] for port in ports]}, claims {left}'
         time.sleep(0.5)
+
+
+_MAKERS = ('compute', 'image')
+"""Services whose processes have a part in making an image of a server."""
+
+
+@needs_servers
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_images_of_servers_survive_the_end_of_any_process_that_makes_them(state: pathlib.Path) -> None:
+    client = client_of(state)
+    image = client.ask('GET', 'image', '/v2/images?name=cirros-pileus')['images'][0]['id']
+    network = client.ask('GET', 'network', '/v2.0/networks?name=private')['networks'][0]['id']
+    server = _boot(client, 'model', image, network)
+    _until(client, f'/servers/{server}', _active, 'the server')
+    victims = [name for name in sorted(_processes(state)) if name.startswith(_MAKERS)]
+    assert len(victims) >= 5
+    for name in victims:
+        for pause in (0.0, 0.03, 0.1):
+            pid, copy = _processes(state)[name], f'{name}-{pause}'
+            client.ask('POST', 'compute', f'/servers/{server}/action', {'createImage': {'name': copy}})
+            time.sleep(pause)
+            os.kill(pid, signal.SIGKILL)
+            _until(client, f'/servers/{server}', _at_rest, f'{name} killed {pause} s into making an image')
+            images = patiently(client, 'GET', 'image', f'/v2/images?name={copy}')[1]['images']
+            assert [found['status'] for found in images] == ['active'], f'{name} killed {pause} s into making an image'
+            end = time.monotonic() + 30
+            while not _restarted(state, name, pid):
+                assert time.monotonic() < end, f'{name} did not come back'
+                time.sleep(0.1)
+            _until(client, f'/servers/{server}', _at_rest, 'the API is back')
+    _clean(client, [server], network)
+
+
+def _at_rest(status: int, answer: Any) -> bool:
+    return status == 200 and answer['server']['status'] == 'ACTIVE' and answer['server']['OS-EXT-STS:task_state'] is None

@@ -11,6 +11,11 @@ VOLUME = answer({
     'user_id?': str, 'multiattach?': bool, 'snapshot_id?': (str, None), 'source_volid?': (str, None), 'metadata?': {str: str},
     'volume_type?': (str, None), 'group_id?': (str, None), 'os-vol-tenant-attr:tenant_id?': str, 'replication_status?': (str, None),
 })  # fmt: skip
+SNAPSHOT = answer({
+    'id': str, 'name': (str, None), 'description': (str, None), 'volume_id': str, 'size': int, 'status': str, 'metadata': {str: str},
+    'created_at': str, 'updated_at': (str, None), 'user_id?': (str, None), 'group_snapshot_id?': (str, None),
+    'os-extended-snapshot-attributes:progress?': str, 'os-extended-snapshot-attributes:project_id?': str,
+})  # fmt: skip
 ATTACHMENT = answer({
     'id': str, 'volume_id': str, 'instance': (str, None), 'status': str, 'attach_mode?': (str, None), 'attached_at?': (str, None),
     'detached_at?': (str, None), 'connection_info?': dict,

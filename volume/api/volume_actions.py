@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.api import ACTIONS, Action, Bool, Call, Enum, Int, Obj, Resource, Str
 from common.api.types import Raw
-from volume import attachments, volumes
+from volume import attachments, volume_delete, volumes
 from volume.volume_states import RESETTABLE
 
 
@@ -28,7 +28,7 @@ def set_bootable(call: Call) -> None:
 
 def force_delete(call: Call) -> None:
     """Delete it in whatever state."""
-    volumes.delete(call.service, call.ctx, call.params['id'], force=True)
+    volume_delete.delete(call.service, call.ctx, call.params['id'], force=True)
 
 
 def begin_detaching(call: Call) -> None:

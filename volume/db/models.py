@@ -48,6 +48,32 @@ class Volume(Base):
     )
 
 
+class Snapshot(Base):
+    """A volume as it was at one moment. `volume_size` in GiB; `status`: creating, available, deleting, error, error_deleting."""
+
+    __tablename__ = 'snapshots'
+
+    id: Mapped[Uuid] = mapped_column(primary_key=True)
+    project_id: Mapped[Str64]
+    user_id: Mapped[Str64 | None]
+    # No foreign key: a deletion in progress may outlive that of the volume.
+    volume_id: Mapped[Uuid] = mapped_column(index=True)
+    name: Mapped[str | None]
+    description: Mapped[LongText | None]
+    volume_size: Mapped[int]
+    status: Mapped[str] = mapped_column(String(32))
+    host: Mapped[str | None]
+    snapshot_metadata: Mapped[dict[str, str]] = mapped_column('metadata', JSON, default=dict)
+    fault: Mapped[LongText | None]
+    created_at: Mapped[datetime.datetime]
+    updated_at: Mapped[datetime.datetime | None]
+
+    __table_args__ = (
+        Index('ix_snapshots_project_id_created_at', 'project_id', 'created_at'),
+        Index('ix_snapshots_created_at_id', 'created_at', 'id'),
+    )
+
+
 class Attachment(Base):
     """A volume's use by a server. `status`: reserved, attaching, attached."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from volume.db.models import Attachment, Volume, VolumeHost, VolumeType
@@ -44,19 +44,18 @@ def list_volumes(
     for key, value in metadata.items():
         query = query.where(COLUMNS['metadata'][key].as_string() == value)
     if marker is not None:
-        query = query.where(_after(marker, order))
+        query = query.where(after(SORTABLE, marker, order))
     for key, direction in order:
         column = SORTABLE[key]
         query = query.order_by(column.asc() if direction == 'asc' else column.desc())
     return list(session.scalars(query.offset(offset).limit(limit)))
 
 
-def _after(marker: Volume, order: Sequence[tuple[str, str]]) -> Any:
-    from sqlalchemy import and_, or_
-
+def after(columns: Mapping[str, Any], marker: object, order: Sequence[tuple[str, str]]) -> Any:
+    """The condition for rows behind a marker: columns and attributes of the marker by the keys of the order."""
     alternatives, equal = [], []
     for key, direction in order:
-        column, value = SORTABLE[key], getattr(marker, key)
+        column, value = columns[key], getattr(marker, key)
         if value is None:
             if direction == 'asc':
                 alternatives.append(and_(*equal, column.is_not(None)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -32,6 +33,25 @@ class Problem:
     remedy: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageData:
+    """The data of an image on their way into a volume.
+
+    `size` in bytes and `digest` (algorithm, hex digest) as the image service says them, None where it does not; `read` gives the
+    data from the start.
+    """
+
+    image_id: str
+    disk_format: str
+    size: int | None
+    digest: tuple[str, str] | None
+    read: Callable[[], Iterator[bytes]]
+
+
+Check = Callable[[], object]
+"""What long work calls now and then: it raises what ends the work."""
+
+
 class Pool(abc.ABC):
     """Where the data of volumes lives. Names derive from volume ids; every method may be called twice."""
 
@@ -49,6 +69,30 @@ class Pool(abc.ABC):
     @abc.abstractmethod
     def extend(self, volume_id: str, size_gib: int) -> None:
         """Grow to so many GiB; a volume that is as large already is fine."""
+
+    @abc.abstractmethod
+    def fill(self, volume_id: str, size_gib: int, image: ImageData, check: Check) -> None:
+        """As `create`, with the disk that an image holds at the start. Raises Refused (no room, too large), InvalidInput (a lie)."""
+
+    @abc.abstractmethod
+    def snapshot(self, volume_id: str, snapshot_id: str, in_use: bool, check: Check) -> None:
+        """Keep a volume as it is now.
+
+        :param in_use: a server may be writing to it
+        :raises Refused: when there is no room, or the volume is in use and cannot be copied as of one moment
+        """
+
+    @abc.abstractmethod
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Wipe and give back; an absent snapshot is fine."""
+
+    @abc.abstractmethod
+    def copy(self, volume_id: str, size_gib: int, *, snapshot_id: str | None, source_id: str | None, in_use: bool, check: Check) -> None:
+        """As `create`, with what a snapshot or another volume holds at the start. Raises Refused as `snapshot` does."""
+
+    @abc.abstractmethod
+    def snapshots(self) -> list[str]:
+        """Ids of all snapshots here, for the search of leaks."""
 
     @abc.abstractmethod
     def exists(self, volume_id: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from common.clock import sleep
 from common.errors import PileusError, Refused, Transient
-from volume.drivers.base import Capacity, Credentials, Pool, Problem, Target
+from volume.drivers.base import Capacity, Check, Credentials, ImageData, Pool, Problem, Target
 
 
 class Faults:
@@ -59,6 +59,7 @@ class SimulatedPool(Pool):
         self.total_gib = total_gib
         self.faults = faults or Faults()
         self.sizes: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def create(self, volume_id: str, size_gib: int) -> None:
@@ -76,6 +77,25 @@ class SimulatedPool(Pool):
     def extend(self, volume_id: str, size_gib: int) -> None:
         self.faults.meet('extend')
         self.create(volume_id, size_gib)
+
+    def fill(self, volume_id: str, size_gib: int, image: ImageData, check: Check) -> None:
+        self.faults.meet('fill')
+        self.create(volume_id, size_gib)
+
+    def snapshot(self, volume_id: str, snapshot_id: str, in_use: bool, check: Check) -> None:
+        self.faults.meet('snapshot')
+        self.kept[snapshot_id] = self.sizes.get(volume_id, 0)
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        self.faults.meet('delete_snapshot')
+        self.kept.pop(snapshot_id, None)
+
+    def copy(self, volume_id: str, size_gib: int, *, snapshot_id: str | None, source_id: str | None, in_use: bool, check: Check) -> None:
+        self.faults.meet('copy')
+        self.create(volume_id, size_gib)
+
+    def snapshots(self) -> list[str]:
+        return list(self.kept)
 
     def exists(self, volume_id: str) -> bool:
         return volume_id in self.sizes

@@ -7,7 +7,9 @@ import hashlib
 import logging
 import os
 import pathlib
+import shutil
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -15,7 +17,7 @@ from common import clock
 from common.errors import InvalidInput, Refused, Transient
 from common.image_format import Inspection
 from common.privileged import run
-from compute.virt.base import CacheLimits, Download
+from compute.virt.base import CacheLimits, Download, Tell
 from compute.virt.libvirt.disks import information, is_id
 
 LOG = logging.getLogger(__name__)
@@ -25,6 +27,7 @@ _TURNED = {'vmdk': 'vmdk', 'vdi': 'vdi', 'vhd': 'vpc', 'vhdx': 'vhdx'}
 _PIECE = 1 << 20
 GRACE = 1200.0
 """Seconds after its last use in which an image stays: the disk that is to be built on it may not be there yet (a boot takes 900 at most)."""
+_FREE = 1 << 30  # bytes that the disk of the host should have free
 _FORGOTTEN = 86_400.0  # seconds after which nobody will go on with a download that broke off
 
 
@@ -43,7 +46,7 @@ class ImageCache:
         self._in_use = in_use
         self._limits = limits
         self._lock = threading.Lock()
-        self._busy: dict[str, threading.Lock] = {}
+        self._busy: weakref.WeakValueDictionary[str, threading.Lock] = weakref.WeakValueDictionary()
 
     def find(self, image_id: str) -> pathlib.Path | None:
         """Where an image is, or None. What is found counts as used now."""
@@ -63,7 +66,7 @@ class ImageCache:
         :raises: Transient when the data broke off or arrived damaged, Refused when the host cannot use the format, InvalidInput when
             it is not safe
         """
-        if image.disk_format not in _KEPT and image.disk_format not in _TURNED and image.disk_format != 'iso':
+        if image.disk_format not in _KEPT and image.disk_format not in _TURNED and image.disk_format not in ('iso', 'gpt'):
             raise Refused(f'An image in the format {image.disk_format} cannot be a disk of this host; use qcow2 or raw.')
         if not is_id(image.image_id):
             raise InvalidInput('The image has an id that is none.')
@@ -93,7 +96,7 @@ class ImageCache:
         try:
             if image.disk_format in _TURNED:
                 kept = turned
-                _convert(part, _TURNED[image.disk_format], kept)
+                _convert(part, _TURNED[image.disk_format], kept, image.tell)
             kind = 'qcow2' if image.disk_format == 'qcow2' or image.disk_format in _TURNED else 'raw'
             _refuse_references(kept, kind)
             kept.chmod(0o644)
@@ -131,7 +134,7 @@ class ImageCache:
     def prune(self) -> list[str]:
         """Remove what the limits want removed, the least recently used first, and never what a server uses; gives the ids of images.
 
-        Downloads that nobody has gone on with for a day go as well.
+        A disk that is nearly full wants room as well. Downloads that nobody has gone on with for a day go as well.
         """
         with self._lock:
             used = self._in_use()
@@ -150,7 +153,7 @@ class ImageCache:
             for last, size, path in sorted(kept):
                 too_old = self._limits.max_idle and moment - last > self._limits.max_idle
                 too_many = self._limits.max_bytes and total > self._limits.max_bytes
-                if too_old or too_many:
+                if too_old or too_many or shutil.disk_usage(self.top).free < _FREE:
                     path.unlink(missing_ok=True)
                     removed.append(path)
                     total -= size
@@ -182,9 +185,9 @@ def _data(file: BinaryIO, image: Download) -> Iterator[bytes]:
             yield chunk
 
 
-def _convert(source: pathlib.Path, source_format: str, target: pathlib.Path) -> None:
-    limits = {'as': 2 << 30, 'cpu': 1800}
-    run(['qemu-img', 'convert', '-f', source_format, '-O', 'qcow2', str(source), str(target)], timeout=1800, limits=limits)
+def _convert(source: pathlib.Path, source_format: str, target: pathlib.Path, tell: Tell) -> None:
+    command = ['qemu-img', 'convert', '-f', source_format, '-O', 'qcow2', str(source), str(target)]
+    run(command, timeout=1800, limits={'as': 2 << 30, 'cpu': 1800}, while_waiting=lambda: tell(0, 0))
 
 
 def _refuse_references(path: pathlib.Path, kind: str) -> None:

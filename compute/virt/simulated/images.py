@@ -10,6 +10,7 @@ from common.image_format import Inspection
 from compute.virt.base import Download
 
 SNAPSHOT_SIZE = 4096
+_MOST_KNOWN = 10_000
 
 
 class ImageChecks:
@@ -26,6 +27,8 @@ class ImageChecks:
         with self._lock:
             if image.image_id not in self._good:
                 self._read(image)
+                if len(self._good) >= _MOST_KNOWN:
+                    self._good.clear()
                 self._good.add(image.image_id)
 
     def _read(self, image: Download) -> None:

@@ -11,7 +11,7 @@ from common.api.resource import DELETE, GET, HEAD, PATCH, POST, Resource
 from common.api.types import Obj, Secret, Str
 from common.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from common.tokens import Claims
-from identity import authentication, tokens, users
+from identity import authentication, tokens, trusts, users
 from identity.api import access
 from identity.api.auth import CHECK, REVOKE
 from identity.api.v2.catalog import service_catalog
@@ -109,6 +109,10 @@ def access_view(service: IdentityService, token: str, view: TokenView, *, with_c
         shown['tenant'] = {'id': project.id, 'name': project.name, 'enabled': project.enabled, 'description': None}
         if with_catalog:
             found['serviceCatalog'] = service_catalog(service, claims.user_id, project.id)
+    if claims.trust_id:
+        trust = trusts.shown_in_token(service, claims.trust_id)
+        parties = {f'{party}_id': trust[party]['id'] for party in ('trustor_user', 'trustee_user')}
+        found['trust'] = {'id': trust['id'], 'impersonation': trust['impersonation'], **parties}
     return {'access': found}
 
 
@@ -170,6 +174,8 @@ def change_password(call: Call) -> Reply:
         raise Forbidden('Users change their own password here; an administrator sets it with PUT /v2.0/users/ID/OS-KSADM/password.')
     users.change_password(call.service, user_id, given['original_password'], given['password'])
     scope = {'project': {'id': call.ctx.project_id}} if call.ctx.project_id else None
+    # Tokens tell time to the millisecond, and this one must not seem older than the change.
+    clock.sleep(0.001)
     return _issue(call, {'methods': ['password'], 'password': {'user': {'id': user_id, 'password': given['password']}}}, scope)
 
 

@@ -59,6 +59,8 @@ def read(environ: Mapping[str, Any]) -> Meta:
             attributes[name] = value or None
         elif name in ('min_disk', 'min_ram'):
             attributes[name] = whole(name, value) if value else 0
+        elif name in ('protected', 'is_public') and value.lower() in ('', 'none'):
+            continue  # what the command writes where its user says nothing
         elif name == 'protected':
             attributes[name] = truth(name, value)
         elif name == 'is_public':

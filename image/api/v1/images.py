@@ -51,9 +51,13 @@ def create_image(call: Call) -> Reply:
     read = data.body(call, meta)
     if meta.rest.get('copy_from'):
         fetching.check_url(call.service, meta.rest['copy_from'])
+    # What cannot be begun leaves nothing; a protected image could not be taken back.
+    protect = read is None and body.pop('protected', False)
     record = images.create(call.service, call.ctx, body)
     try:
         data.fill(call, record.id, meta, read)
+        if protect:
+            patch.apply(call.service, call.ctx, record.id, [Change('replace', ('protected',), True)])
     except PileusError:
         if read is None:
             images.delete(call.service, call.ctx, record.id)

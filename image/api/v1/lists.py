@@ -41,7 +41,10 @@ def _page(call: Call) -> list[ImageRecord]:
 
 
 def _filter(query: dict[str, Any]) -> tuple[ImageFilter | None, bool]:
-    """What a list is narrowed to (None: to nothing), and whether it goes beyond what is public or one's own."""
+    """What a list is narrowed to (None: to nothing), and whether it goes beyond what is public or one's own.
+
+    `is_public`: true, as without it, is what is public or one's own; false is what is not public; none is everything.
+    """
     columns: dict[str, list[object]] = {name: [str(query[name])] for name in _TEXTS if name in query}
     columns |= {name: [headers.whole(name, str(query[name]))] for name in _NUMBERS if name in query}
     sizes = {name: headers.whole(name, str(query[name])) for name in ('size_min', 'size_max') if name in query}

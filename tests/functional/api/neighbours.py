@@ -9,10 +9,13 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from oauthlib import oauth1
+
 from common.api import Application
 from common.api.plan import make_plan
 from common.api.routing import Bound
 from common.context import Context
+from common.tokens.access_rules import AccessRule, digest_of
 from tests.bench.client import Client
 from tests.functional.api.test_every_route import sample
 from tests.functional.cloud import TestCloud, eventually
@@ -29,6 +32,8 @@ BODIES: dict[tuple[str, str, str], Any] = {
     ('PUT', 'image', '/v2/images/{id}/members/{member}'): {'status': 'accepted'},
     ('PUT', 'volume', '/v3/{project}/volumes/{id}'): {'volume': {'name': 'taken'}},
     ('PUT', 'volume', '/v3/{project}/volumes/{id}/metadata/{key}'): {'meta': {KEY: 'taken'}},
+    ('PUT', 'volume', '/v3/{project}/snapshots/{id}'): {'snapshot': {'name': 'taken'}},
+    ('PUT', 'volume', '/v3/{project}/snapshots/{id}/metadata/{key}'): {'meta': {KEY: 'taken'}},
     ('PUT', 'compute', '/v2.1/{project}/servers/{id}/metadata/{key}'): {'meta': {KEY: 'taken'}},
     ('reboot', 'compute', '/v2.1/{project}/servers/{id}/action'): {'type': 'SOFT'},
 }  # fmt: skip
@@ -111,12 +116,46 @@ class Neighbours:
         credential = {'type': 'cert', 'blob': 'theirs-blob', 'user_id': user, 'project_id': self.theirs.project_id}
         credential = self.make('identity', '/v3/credentials', {'credential': credential})['credential']['id']
         ec2 = self.make('identity', f'/v3/users/{user}/credentials/OS-EC2', {'tenant_id': self.theirs.project_id})['credential']['access']
+        rules = [{'service': 'image', 'method': 'GET', 'path': '/v2/images'}]
+        made = {'name': 'theirs-application', 'access_rules': rules}
+        made = self.make('identity', f'/v3/users/{user}/application_credentials', {'application_credential': made})[
+            'application_credential'
+        ]
         found = {
-            'credentials': credential, 'OS-EC2': ec2,
+            'credentials': credential, 'OS-EC2': ec2, 'application_credentials': made['id'], 'access_rules': made['access_rules'][0]['id'],
+            'access-rules': digest_of([AccessRule(**rules[0])]),
             'tokens': self.theirs.token, 'limits': limit, 'projects': self.theirs.project_id, 'users': self.names['theirs-user'], 'groups': group, 'domains': 'default',
             'roles': self.names['member-role'], 'implies': self.names['member-role'], 'tags': TAG,
         }  # fmt: skip
-        return {('identity', kind): value for kind, value in found.items()}
+        return {('identity', kind): value for kind, value in (found | self._delegated(user)).items()}
+
+    def _delegated(self, user: str) -> dict[str, str]:
+        """What the user of B lets others do: a trust, an OAuth access token, and a request that has been allowed."""
+        roles = [{'id': self.names['member-role']}]
+        trust = {
+            'trustor_user_id': user,
+            'trustee_user_id': user,
+            'project_id': self.theirs.project_id,
+            'impersonation': True,
+            'roles': roles,
+        }
+        trust = self.make('identity', '/v3/OS-TRUST/trusts', {'trust': trust})['trust']['id']
+        consumer = self.make('identity', '/v3/OS-OAUTH1/consumers', {'consumer': {'description': 'a program'}}, self.admin)['consumer']
+
+        def signed(step: str, **rest: Any) -> dict[str, str]:
+            url = f'{self.base("identity")}/v3/OS-OAUTH1/{step}'
+            headers = oauth1.Client(consumer['id'], consumer['secret'], **rest).sign(url, http_method='POST')[1]
+            status, _, data = self.theirs.raw('POST', url, None, headers={**headers, 'Requested-Project-Id': self.theirs.project_id})
+            assert status == 201, data
+            return dict(urllib.parse.parse_qsl(data.decode()))
+
+        asked = [signed('request_token', callback_uri='oob') for _ in range(2)]
+        allowed = [self.make('identity', f'/v3/OS-OAUTH1/authorize/{one["oauth_token"]}', {'roles': roles}, method='PUT') for one in asked]
+        given = signed(
+            'access_token', resource_owner_key=asked[0]['oauth_token'], resource_owner_secret=asked[0]['oauth_token_secret'],
+            verifier=allowed[0]['token']['oauth_verifier'],
+        )  # fmt: skip
+        return {'trusts': trust, 'access_tokens': given['oauth_token'], 'authorize': asked[1]['oauth_token']}
 
     def _network(self) -> dict[tuple[str, str], str]:
         def one(kind: str, **values: Any) -> str:
@@ -164,7 +203,10 @@ class Neighbours:
         made = self.make('volume', '/v3/volumes', {'volume': {'name': 'theirs-volume', 'size': 1, 'metadata': {KEY: 'theirs-value'}}})
         self.volume = made['volume']['id']
         self.theirs.wait('volumev3', f'/volumes/{self.volume}', 'volume', 'available')
-        found = {'volumes': self.volume, 'metadata': KEY, 'os-quota-sets': self.theirs.project_id}
+        kept = {'snapshot': {'volume_id': self.volume, 'name': 'theirs-snapshot', 'metadata': {KEY: 'theirs-value'}}}
+        snapshot = self.make('volume', '/v3/snapshots', kept)['snapshot']['id']
+        self.theirs.wait('volumev3', f'/snapshots/{snapshot}', 'snapshot', 'available')
+        found = {'volumes': self.volume, 'snapshots': snapshot, 'metadata': KEY, 'os-quota-sets': self.theirs.project_id}
         return {('volume', kind): value for kind, value in found.items()}
 
     def _compute(self) -> dict[tuple[str, str], str]:

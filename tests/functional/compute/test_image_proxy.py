@@ -125,6 +125,7 @@ def test_the_image_service_says_who_may(proxy: Proxy, stranger: Proxy) -> None:
     assert stranger.ask('GET', f'/{public}')[0] == 200
     assert stranger.ask('DELETE', f'/{public}')[0] == 403
     assert stranger.ask('POST', f'/{public}/metadata', {'metadata': {'a': 'b'}})[0] == 403
+    assert proxy.ask('DELETE', f'/{public}')[0] == 204
 
 
 def test_an_image_is_deleted(proxy: Proxy) -> None:

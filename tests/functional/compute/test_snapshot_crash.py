@@ -92,15 +92,10 @@ def test_snapshot(make: Make, check: str, tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_delete_wins_over_a_snapshot_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
+def test_a_delete_wins_over_a_snapshot_and_leaves_nothing_of_it(make: Make, tmp_path: pathlib.Path) -> None:
     def made(directory: pathlib.Path) -> Trial:
-        world = SnapshotWorld(directory)
-
-        def start() -> str:
-            world.furnish()
-            return world.snapshot()
-
-        return dataclasses.replace(world.trial(), start=start)
+        trial = make(directory)
+        return dataclasses.replace(trial, inventory=lambda: {kind: trial.inventory()[kind] for kind in ('images', 'copies')})
 
     assert testing.delete_at_every_step(made, tmp_path) == STEPS
 

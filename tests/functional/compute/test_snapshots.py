@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.rest import HttpTransport, RestClient
 from compute.virt.simulated.images import snapshot_data
 from tests.functional.cloud import TestCloud, eventually
 
@@ -20,9 +21,10 @@ class Desk:
 
     def __init__(self, cloud: TestCloud) -> None:
         self.cloud, self.client = cloud, cloud.client()
+        self.made: list[str] = []
         body = {'flavor': {'id': 'snap', 'name': 'snap', 'ram': 64, 'vcpus': 1, 'disk': 1}}
         assert self.client.raw('POST', f'{self.client.catalog["compute"]}/flavors', body)[0] in (200, 409)
-        self.image = self.make_image(hw_disk_bus='virtio')
+        self.image = self.make_image(hw_disk_bus='virtio', edition='3', img_signature='of the data', long='l' * 300)
         network = self.client.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'snapshots'}})['network']['id']
         self.client.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': network, 'ip_version': 4, 'cidr': '10.12.0.0/24'}})
         self.network = network
@@ -38,8 +40,17 @@ class Desk:
     def boot(self, image: str | None = None, status: str = 'ACTIVE') -> str:
         body = {'name': 'web', 'imageRef': image or self.image, 'flavorRef': 'snap', 'networks': [{'uuid': self.network}]}
         made = str(self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id'])
+        self.made.append(made)
         self.wait(made, status)
         return made
+
+    def gone(self, server: str) -> bool:
+        return self.client.raw('GET', f'{self.client.catalog["compute"]}/servers/{server}')[0] == 404
+
+    def remove(self, *servers: str) -> None:
+        for server in servers:
+            self.client.raw('DELETE', f'{self.client.catalog["compute"]}/servers/{server}')
+        eventually(lambda: all(self.gone(server) for server in servers), what='deletion')
 
     def server(self, server: str) -> dict[str, Any]:
         return dict(self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server'])
@@ -74,15 +85,17 @@ class Desk:
 
 
 @pytest.fixture(scope='module')
-def desk(cloud: TestCloud) -> Desk:
-    return Desk(cloud)
+def desk(cloud: TestCloud) -> Iterator[Desk]:
+    made = Desk(cloud)
+    yield made
+    made.remove(*made.made)
 
 
 @pytest.fixture
 def server(desk: Desk) -> Iterator[str]:
     made = desk.boot()
     yield made
-    desk.client.raw('DELETE', f'{desk.client.catalog["compute"]}/servers/{made}')
+    desk.remove(made)
 
 
 def test_an_image_of_a_server_is_whole_says_where_it_is_from_and_boots(desk: Desk, server: str) -> None:
@@ -93,15 +106,25 @@ def test_an_image_of_a_server_is_whole_says_where_it_is_from_and_boots(desk: Des
     assert about == {
         'name': 'golden', 'visibility': 'private', 'min_disk': 1, 'min_ram': 32, 'disk_format': 'raw', 'container_format': 'bare', 'owner': owner,
     }  # fmt: skip
-    kept = {name: image[name] for name in ('base_image_ref', 'instance_uuid', 'image_type', 'purpose', 'hw_disk_bus')}
+    kept = {name: image[name] for name in ('base_image_ref', 'instance_uuid', 'image_type', 'purpose', 'hw_disk_bus', 'edition')}
     assert kept == {
-        'base_image_ref': desk.image, 'instance_uuid': server, 'image_type': 'mine', 'purpose': 'test', 'hw_disk_bus': 'virtio',
+        'base_image_ref': desk.image, 'instance_uuid': server, 'image_type': 'mine', 'purpose': 'test', 'hw_disk_bus': 'virtio', 'edition': '3',
     }  # fmt: skip
+    assert not {'img_signature', 'long'} & image.keys()
     status, _, data = desk.client.raw('GET', f'{desk.client.catalog["image"]}/v2/images/{made}/file')
     assert (status, data) == (200, snapshot_data(server))
     desk.wait(server)
     assert desk.copies() == 0, 'the host keeps no copy'
     desk.boot(made)
+
+
+def test_the_sdk_makes_an_image_and_waits_for_it(desk: Desk, server: str) -> None:
+    connection = desk.cloud.sdk()
+    image = connection.compute.create_server_image(server, 'by-sdk', metadata={'made': 'by sdk'}, wait=True)
+    assert (image.status, image.name, image.properties['made']) == ('active', 'by-sdk', 'by sdk')
+    connection.compute.backup_server(server, 'weekly-by-sdk', 'weekly', 1)
+    desk.wait(server)
+    assert [found.status for found in connection.image.images(name='weekly-by-sdk')] == ['active']
 
 
 def test_the_image_is_there_when_the_answer_names_it(desk: Desk, server: str) -> None:
@@ -130,8 +153,7 @@ def test_while_an_image_is_made_nothing_else_is_done_but_deleting(desk: Desk, se
         status, _, body = desk.act(server, action)
         assert status == 409, body
         assert 'image_snapshot' in body['conflictingRequest']['message']
-    desk.client.ask('DELETE', 'compute', f'/servers/{server}')
-    eventually(lambda: desk.client.raw('GET', f'{desk.client.catalog["compute"]}/servers/{server}')[0] == 404, what='deletion')
+    desk.remove(server)
     assert not desk.has(image), 'half an image is no image'
     assert desk.copies() == 0
 
@@ -172,10 +194,55 @@ def test_what_makes_no_sense_is_refused(desk: Desk, server: str, action: dict[st
     assert desk.server(server)['OS-EXT-STS:task_state'] is None
 
 
+def test_what_the_image_service_refuses_is_told_and_undone(desk: Desk, server: str) -> None:
+    status, _, body = desk.act(server, {'createImage': {'name': 'x', 'metadata': {f'k{n}': 'v' for n in range(128)}}})
+    assert status == 413
+    assert 'limit of image properties' in next(iter(body.values()))['message']
+    desk.wait(server)
+    assert desk.client.ask('GET', 'image', '/v2/images?name=x')['images'] == []
+
+
+def test_the_image_of_a_server_that_boots_from_a_volume_names_snapshots(desk: Desk) -> None:
+    volume = desk.client.ask('POST', 'volumev3', '/volumes', {'volume': {'size': 1}})['volume']['id']
+    eventually(lambda: desk.client.ask('GET', 'volumev3', f'/volumes/{volume}')['volume']['status'] == 'available', what='a volume')
+    desk.client.ask('POST', 'volumev3', f'/volumes/{volume}/action', {'os-set_bootable': {'bootable': True}})
+    disk = {'source_type': 'volume', 'destination_type': 'volume', 'uuid': volume, 'boot_index': 0, 'delete_on_termination': True}
+    body = {'name': 'v', 'flavorRef': 'snap', 'networks': [{'uuid': desk.network}], 'block_device_mapping_v2': [disk]}
+    server = desk.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
+    desk.wait(server)
+    image = desk.whole(desk.snapshot(server))
+    desk.wait(server)
+    [mapping] = json.loads(image['block_device_mapping'])
+    assert (mapping['source_type'], mapping['boot_index'], mapping['volume_size'], image['size']) == ('snapshot', 0, 1, 0)
+    snapshot = desk.client.ask('GET', 'volumev3', f'/snapshots/{mapping["snapshot_id"]}')['snapshot']
+    assert (snapshot['volume_id'], snapshot['status']) == (volume, 'available')
+    refused = {'name': 'w', 'flavorRef': 'snap', 'imageRef': image['id'], 'networks': [{'uuid': desk.network}]}
+    status, _, answer = desk.client.raw('POST', f'{desk.client.catalog["compute"]}/servers', {'server': refused})
+    assert status == 400 and b'names snapshots of volumes' in answer
+    status, _, body = desk.act(server, {'createBackup': {'name': 'b', 'backup_type': 'daily', 'rotation': 1}})
+    assert status == 400 and 'boots from a volume' in body['badRequest']['message']
+    desk.client.ask('DELETE', 'image', f'/v2/images/{image["id"]}')
+    desk.client.ask('DELETE', 'volumev3', f'/snapshots/{snapshot["id"]}')
+    desk.remove(server)
+
+
 def test_a_server_in_error_cannot_be_copied(desk: Desk, server: str) -> None:
     desk.act(server, {'os-resetState': {'state': 'error'}})
     status, _, body = desk.act(server, {'createImage': {'name': 'x'}})
     assert (status, 'vm_state error' in body['conflictingRequest']['message']) == (409, True)
+
+
+def test_images_go_over_http_where_the_image_service_is_another_process(desk: Desk, server: str) -> None:
+    service = desk.worker.service
+    near = service.image
+    service.image = RestClient(HttpTransport(), f'http://127.0.0.1:{desk.cloud.ports["image"]}', desk.client.token, 'image')
+    try:
+        image = desk.whole(desk.snapshot(server))
+        desk.wait(server)
+        desk.boot(image['id'])
+    finally:
+        service.image = near
+    assert image['size'] == len(snapshot_data(server))
 
 
 def test_backups_are_rotated(desk: Desk, server: str) -> None:

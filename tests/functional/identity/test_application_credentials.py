@@ -11,10 +11,7 @@ from keystoneauth1 import session as ks_session
 from keystoneauth1.identity import v3
 
 from common import clock
-from tests.databases import CHOSEN
 from tests.functional.identity.conftest import Client
-
-DATABASES = CHOSEN
 
 
 def make(client, name=None, status=201, **values):
@@ -36,7 +33,7 @@ def login(cloud, made, **changes):
 
 def refused(cloud, made, **changes):
     with pytest.raises(ks_exceptions.Unauthorized):
-        login(cloud, made, **changes).token
+        login(cloud, made, **changes).session.get_token()
     return True
 
 
@@ -153,19 +150,33 @@ def test_no_token_outlives_its_credential(cloud, person, monkeypatch):
     assert refused(cloud, made)
 
 
-def test_restricted_credentials_make_nothing_that_lasts(cloud, person):
+def test_restricted_credentials_make_nothing_that_lasts_and_read_no_secrets(cloud, person):
     path = f'/v3/users/{person.user_id}/application_credentials'
+    ec2 = f'/v3/users/{person.user_id}/credentials/OS-EC2'
     kept = make(person)
+    key = person.ok('POST', ec2, {'tenant_id': person.project_id}, 201)['credential']['access']
+    cert = person.ok('POST', '/v3/credentials', {'credential': {'type': 'cert', 'blob': 'x'}}, 201)['credential']['id']
+    trust = {'trustor_user_id': person.user_id, 'trustee_user_id': person.user_id, 'impersonation': False}
     tries = [
-        ('POST', path, {'application_credential': {'name': 'more'}}),
-        ('DELETE', f'{path}/{kept["id"]}', None),
-        ('POST', f'/v3/users/{person.user_id}/credentials/OS-EC2', {'tenant_id': person.project_id}),
-        ('POST', '/v3/credentials', {'credential': {'type': 'cert', 'blob': 'x'}}),
+        ('POST', path, {'application_credential': {'name': 'more'}}, 201),
+        ('DELETE', f'{path}/{kept["id"]}', None, 204),
+        ('POST', '/v3/OS-TRUST/trusts', {'trust': trust}, 201),
+        ('PUT', f'/v3/OS-OAUTH1/authorize/{uuid.uuid4().hex}', {'roles': [{'name': 'reader'}]}, 404),
+        ('POST', ec2, {'tenant_id': person.project_id}, 201),
+        ('GET', ec2, None, 200),
+        ('GET', f'{ec2}/{key}', None, 200),
+        ('GET', f'/v2.0/users/{person.user_id}/credentials/OS-EC2', None, 200),
+        ('DELETE', f'{ec2}/{key}', None, 204),
+        ('POST', '/v3/credentials', {'credential': {'type': 'cert', 'blob': 'y'}}, 201),
+        ('GET', '/v3/credentials', None, 200),
+        ('GET', f'/v3/credentials/{cert}', None, 200),
+        ('PATCH', f'/v3/credentials/{cert}', {'credential': {'blob': 'z'}}, 200),
+        ('DELETE', f'/v3/credentials/{cert}', None, 204),
     ]
     restricted = login(cloud, make(person))
-    assert [restricted(*one).status_code for one in tries] == [403] * 4
+    assert [restricted(*one[:3]).status_code for one in tries] == [403] * len(tries)
     free = login(cloud, make(person, unrestricted=True, roles=[{'name': 'reader'}]))
-    assert [free(*one).status_code for one in tries] == [201, 204, 201, 201]
+    assert [free(*one[:3]).status_code for one in tries] == [one[3] for one in tries]
     # What an unrestricted one makes has no more roles than itself.
     assert {role['name'] for role in make(free)['roles']} == {'reader'}
     assert free('POST', path, {'application_credential': {'name': 'up', 'roles': [{'name': 'member'}]}}).status_code == 400
@@ -206,8 +217,9 @@ def test_a_deleted_credential_takes_its_tokens_along(cloud, person):
 def test_a_role_that_is_taken_takes_the_credentials_with_it_along(cloud, admin, person):
     second = admin.ok('POST', '/v3/roles', {'role': {'name': f'second-{person.name}'}}, 201)['role']['id']
     at = f'/v3/projects/{person.project_id}/users/{person.user_id}/roles/{second}'
+    assert person.token
     admin.ok('PUT', at, status=204)
-    person = cloud.client(person.name, 'long-enough', project_id=person.project_id)
+    # A role that came after the token counts: it is the user who passes it on.
     both, without = make(person), make(person, roles=[{'name': 'reader'}])
     token = login(cloud, both).token
     admin.ok('DELETE', at, status=204)
@@ -223,10 +235,9 @@ def test_a_role_through_a_group_counts_while_one_is_in_it(cloud, admin, person):
     group = admin.ok('POST', '/v3/groups', {'group': {'name': f'group-{person.name}'}}, 201)['group']['id']
     admin.ok('PUT', f'/v3/projects/{person.project_id}/groups/{group}/roles/{role_id(admin, "manager")}', status=204)
     admin.ok('PUT', f'/v3/groups/{group}/users/{person.user_id}', status=204)
-    person = cloud.client(person.name, 'long-enough', project_id=person.project_id)
     manager, member = make(person), make(person, roles=[{'name': 'member'}])
     assert login(cloud, manager).token
-    admin.ok('DELETE', f'/v3/groups/{group}/users/{user_of(person)}', status=204)
+    admin.ok('DELETE', f'/v3/groups/{group}/users/{person.user_id}', status=204)
     assert refused(cloud, manager) and login(cloud, member).token
 
 
@@ -249,9 +260,14 @@ def test_what_a_credential_rests_on(cloud, admin, person, what):
 
 def test_access_rules_are_kept_and_shared(cloud, person):
     path = f'/v3/users/{person.user_id}/access_rules'
-    rules = [{'service': 'compute', 'method': 'GET', 'path': '/v2.1/servers/*/ips'}, {'service': 'image', 'method': 'GET', 'path': '/v2/**'}]
+    rules = [
+        {'service': 'compute', 'method': 'GET', 'path': '/v2.1/servers/*/ips'},
+        {'service': 'image', 'method': 'GET', 'path': '/v2/**'},
+    ]
     made = make(person, access_rules=rules)
-    assert sorted((rule['service'], rule['method'], rule['path']) for rule in made['access_rules']) == sorted(tuple(r.values()) for r in rules)
+    assert sorted((rule['service'], rule['method'], rule['path']) for rule in made['access_rules']) == sorted(
+        tuple(r.values()) for r in rules
+    )
     first = made['access_rules'][0]
     listed = person.ok('GET', path)['access_rules']
     assert {rule['id'] for rule in listed} == {rule['id'] for rule in made['access_rules']}
@@ -273,7 +289,13 @@ def test_identity_keeps_access_rules_too(cloud, person):
     robot = login(cloud, make(person, access_rules=rules))
     path = f'/v3/users/{person.user_id}/application_credentials'
     assert robot('GET', path).status_code == 200 and robot('GET', f'{path}/').status_code == 200
-    for method, other in (('GET', '/v3/auth/projects'), ('HEAD', path), ('POST', path), ('GET', f'{path}/x'), ('GET', f'/v3/users/{person.user_id}')):
+    for method, other in (
+        ('GET', '/v3/auth/projects'),
+        ('HEAD', path),
+        ('POST', path),
+        ('GET', f'{path}/x'),
+        ('GET', f'/v3/users/{person.user_id}'),
+    ):
         answer = robot(method, other, {'application_credential': {'name': 'x'}} if method == 'POST' else None)
         assert answer.status_code == 401, (method, other)
     # Any token may be looked at.
@@ -285,3 +307,74 @@ def test_no_rules_means_no_limits(cloud, person):
     """As the `openstack` command asks: everything that is not wanted is empty or null."""
     made = make(person, roles=[], access_rules=[], secret=None, description=None, expires_at=None, unrestricted=False)
     assert 'access_rules' not in made and login(cloud, made).ok('GET', '/v3/auth/projects')['projects']
+
+
+def test_a_user_has_so_many(cloud, person, monkeypatch):
+    monkeypatch.setattr(cloud.service, 'application_credential_limit', 2)
+    first = make(person)
+    make(person)
+    assert '2 is the most' in make(person, status=403)['error']['message']
+    person.ok('DELETE', f'/v3/users/{person.user_id}/application_credentials/{first["id"]}', status=204)
+    assert make(person)
+
+
+def test_together_with_a_password_the_limits_hold(cloud, person):
+    made = make(person, roles=[{'name': 'reader'}], access_rules=[{'service': 'identity', 'method': 'GET', 'path': '/v3/auth/projects'}])
+    identity = {
+        'methods': ['password', 'application_credential'],
+        'password': {'user': {'id': person.user_id, 'password': 'long-enough'}},
+        'application_credential': {'id': made['id'], 'secret': made['secret']},
+    }
+    for methods in (identity['methods'], identity['methods'][::-1]):
+        answer = person('POST', '/v3/auth/tokens', {'auth': {'identity': {**identity, 'methods': methods}}}, token='')
+        assert answer.status_code == 201 and [role['name'] for role in answer.json()['token']['roles']] == ['reader']
+        token = answer.headers['X-Subject-Token']
+        assert person('GET', '/v3/auth/projects', token=token).status_code == 200
+        assert person('GET', '/v3/auth/domains', token=token).status_code == 401
+    other = {**identity, 'password': {'user': {'name': 'demo', 'domain': {'id': 'default'}, 'password': 'demo-secret'}}}
+    assert person('POST', '/v3/auth/tokens', {'auth': {'identity': other}}, token='').status_code == 401
+
+
+def test_rules_on_methods_count(cloud, admin, person):
+    made = make(person)
+
+    def options(*rules):
+        admin.ok('PATCH', f'/v3/users/{person.user_id}', {'user': {'options': {'multi_factor_auth_rules': list(rules)}}})
+
+    options(['password', 'totp'])
+    assert refused(cloud, made)
+    # Half of what is needed gives no receipt here: it would not say how the credential is limited.
+    options(['application_credential', 'totp'])
+    identity = {'methods': ['application_credential'], 'application_credential': {'id': made['id'], 'secret': made['secret']}}
+    answer = person('POST', '/v3/auth/tokens', {'auth': {'identity': identity}}, token='')
+    assert answer.status_code == 401 and 'Openstack-Auth-Receipt' not in answer.headers
+    options(['password', 'totp'], ['application_credential'])
+    assert login(cloud, made).token
+
+
+def test_a_credential_that_is_deleted_while_it_logs_in_opens_nothing(cloud, person, monkeypatch):
+    made = make(person)
+    check = cloud.service.hasher.check
+
+    def deleted_meanwhile(given, stored):
+        person.ok('DELETE', f'/v3/users/{person.user_id}/application_credentials/{made["id"]}', status=204)
+        return check(given, stored)
+
+    assert person.token
+    monkeypatch.setattr(cloud.service.hasher, 'check', deleted_meanwhile)
+    identity = {'methods': ['application_credential'], 'application_credential': {'id': made['id'], 'secret': made['secret']}}
+    assert person('POST', '/v3/auth/tokens', {'auth': {'identity': identity}}, token='').status_code == 404
+
+
+def test_a_user_who_is_disabled_while_logging_in_gets_a_void_token(cloud, admin, person, monkeypatch):
+    made = make(person)
+    check = cloud.service.hasher.check
+
+    def disabled_meanwhile(given, stored):
+        admin.ok('PATCH', f'/v3/users/{person.user_id}', {'user': {'enabled': False}})
+        return check(given, stored)
+
+    assert admin.token
+    monkeypatch.setattr(cloud.service.hasher, 'check', disabled_meanwhile)
+    token = login(cloud, made).session.get_token()
+    assert admin('GET', '/v3/auth/projects', token=token).status_code == 401

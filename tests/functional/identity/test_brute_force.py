@@ -7,10 +7,16 @@ import types
 
 import pytest
 
+from common.config import Settings
 from common.errors import TooManyRequests, Unauthorized
+from common.messaging import Broker
+from common.runtime import Runtime
 from identity.brute_force import BruteForceGuard, names_in
 from identity.conf import BruteForceOptions
+from identity.guard_news import GuardGossip
+from tests.functional.cloud import eventually
 from tests.functional.identity.conftest import start
+from tests.ports import free_port
 
 
 @pytest.fixture(scope='module')
@@ -131,3 +137,90 @@ def fail(guard, address, names):
 
     with pytest.raises(Unauthorized):
         guard.around(address, names, attempt)
+
+
+class Told:
+    """Two processes of identity as far as guards go: each has its guard, both have one broker."""
+
+    def __init__(self, name):
+        self.broker = Broker(f'pileus-memory://{name}')
+        self.guards = [BruteForceGuard(BruteForceOptions(failures_per_user=4)) for _ in range(2)]
+        self.gossips = [GuardGossip(guard, self.broker, 'h') for guard in self.guards]
+        for gossip in self.gossips:
+            gossip.start()
+
+    def until(self, condition):
+        eventually(condition, what='the news')
+
+    def close(self):
+        for gossip in self.gossips:
+            gossip.stop(2.0)
+        self.broker.close()
+
+
+@pytest.fixture
+def told(tmp_path):
+    found = Told(tmp_path.name)
+    yield found
+    found.close()
+
+
+def refused(guard, address, names):
+    try:
+        guard.around(address, names, lambda: None)
+    except TooManyRequests:
+        return True
+    return False
+
+
+def test_processes_tell_each_other(told, time):
+    first, second = told.guards
+    for guard in (first, second, first, second):
+        fail(guard, None, names_of('ann'))
+    told.until(lambda: sum(count for count, _ in first._failures.values()) >= 4)
+    told.until(lambda: sum(count for count, _ in second._failures.values()) >= 4)
+    assert refused(first, None, names_of('ann')) and refused(second, None, names_of('ann'))
+    assert not refused(second, None, names_of('bob'))
+    time(16)
+    assert not refused(first, None, names_of('ann')), 'what others tell is forgotten as well'
+
+
+def test_a_home_is_one_for_all_processes(told, time):
+    first, second = told.guards
+    first.around('192.0.2.1', names_of('ann'), lambda: None)
+    told.until(lambda: second._trusted)
+    for _ in range(4):
+        fail(second, '198.51.100.9', names_of('ann'))
+    assert refused(second, '203.0.113.5', names_of('ann'))
+    assert not refused(second, '192.0.2.1', names_of('ann'))
+
+
+def test_what_is_told_names_nobody(told, monkeypatch):
+    said = []
+    monkeypatch.setattr(told.guards[1], 'learn', lambda *news: said.append(repr(news)))
+    fail(told.guards[0], '192.0.2.77', names_of('ann'))
+    told.until(lambda: said)
+    assert 'ann' not in said[0] and '192.0.2.77' not in said[0]
+
+
+def test_a_whole_process_tells(tmp_path):
+    settings = Settings.load(
+        overrides={
+            'service': {'state_dir': str(tmp_path), 'host': 'test'},
+            'endpoints': {'identity': f'http://127.0.0.1:{free_port()}'},
+            'messaging': {'url': f'pileus-memory://{tmp_path.name}'},
+        }
+    )
+    runtime = Runtime(settings, embedded=False)
+    runtime.build(['identity'])
+    runtime.prepare()
+    other = BruteForceGuard(BruteForceOptions())
+    gossip = GuardGossip(other, runtime.broker, 'other')
+    try:
+        runtime.start()
+        gossip.start()
+        fail(runtime.parts['identity'].service.guard, '192.0.2.1', names_of('ann'))
+        eventually(lambda: other._failures, what='the news')
+    finally:
+        gossip.stop(2.0)
+        runtime.stop(2.0)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 import urllib.request
+import uuid
 
 import pytest
+from keystoneauth1 import session as ks_session
+from keystoneauth1.identity import v3
 
+from common.clock import monotonic
 from common.config import Settings
 from common.errors import Unauthorized
 from common.runtime import Runtime
@@ -94,6 +99,14 @@ class Session:
         return requests.request(method, url, headers=headers, timeout=10)
 
 
+def until(holds):
+    """Whether something holds within some seconds."""
+    end = monotonic() + 20
+    while not holds() and monotonic() < end:
+        threading.Event().wait(0.1)
+    return holds()
+
+
 def test_checking_signed_tokens_costs_no_request(cloud, images):
     first, *rest = tokens_of(cloud, 5)
     assert status(images, first) == 200  # fetches the keys
@@ -158,15 +171,7 @@ def test_a_revoked_opaque_token_ends_elsewhere_too(opaque, images_of_opaque):
     token = tokens_of(opaque, 1)[0]
     assert status(images_of_opaque, token) == 200
     opaque.client().ok('DELETE', '/v3/auth/tokens', X_Subject_Token=token, status=204)
-    import threading
-
-    from common.clock import monotonic
-
-    end = monotonic() + 20
-    while status(images_of_opaque, token) == 200:
-        assert monotonic() < end, 'the revocation did not arrive'
-        threading.Event().wait(0.1)
-    assert status(images_of_opaque, token) == 401
+    assert until(lambda: status(images_of_opaque, token) == 401), 'the revocation did not arrive'
 
 
 def test_what_identity_refused_is_kept_within_bounds():
@@ -183,3 +188,48 @@ def test_what_identity_refused_is_kept_within_bounds():
         with pytest.raises(Unauthorized):
             ask(f'po1.{i}')
     assert len(ask._refused) <= 2048 and len(calls) == 3000
+
+
+def bound_token(cloud, *rules):
+    """A token of an application credential of demo with these rules (method and path, of the image service), and how to end it."""
+    demo = cloud.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default')
+    path = f'/v3/users/{demo.session.get_user_id()}/application_credentials'
+    body = {'name': uuid.uuid4().hex, 'access_rules': [{'service': 'image', 'method': method, 'path': path} for method, path in rules]}
+    made = demo.ok('POST', path, {'application_credential': body}, 201)['application_credential']
+    auth = v3.ApplicationCredential(f'{cloud.url}/v3', application_credential_id=made['id'], application_credential_secret=made['secret'])
+    return ks_session.Session(auth).get_token(), lambda: demo.ok('DELETE', f'{path}/{made["id"]}', status=204)
+
+
+@pytest.mark.parametrize('provider', ['signed', 'opaque'])
+def test_a_service_keeps_access_rules_and_learns_them_once(request, provider):
+    cloud = request.getfixturevalue('cloud' if provider == 'signed' else 'opaque')
+    url = request.getfixturevalue('images' if provider == 'signed' else 'images_of_opaque')
+    token, end = bound_token(cloud, ('GET', '/v2/images'), ('GET', '/v2/schemas/*'))
+    image = Client(Session, url)
+    before = asked(cloud)
+    allowed = ['/v2/images', '/v2/images?limit=1', '/v2/schemas/image', '/v2/schemas/images']
+    assert [image('GET', path, token=token).status_code for path in allowed] == [200] * 4
+    refused = [('GET', '/v2/images/1'), ('HEAD', '/v2/images'), ('POST', '/v2/images'), ('DELETE', '/v2/images/1'), ('GET', '/v2/tasks')]
+    for method, path in refused:
+        answer = image(method, path, {'name': 'x'} if method == 'POST' else None, token=token)
+        assert answer.status_code == 401, (method, path)
+        assert method == 'HEAD' or 'access rules' in answer.text
+    route = '/v3/pileus/access-rules/{digest}'
+    assert asked(cloud)[route] - before.get(route, 0) == 1
+    # Another credential with the same rules needs no further look at identity.
+    other, _ = bound_token(cloud, ('GET', '/v2/schemas/*'), ('GET', '/v2/images'))
+    assert image('GET', '/v2/images', token=other).status_code == 200
+    assert asked(cloud)[route] - before.get(route, 0) == 1
+    end()
+    assert until(lambda: status(url, token) == 401) and status(url, other) == 200
+
+
+def test_only_services_and_administrators_learn_access_rules(cloud, images):
+    token, _ = bound_token(cloud, ('GET', '/v2/**'))
+    assert status(images, token) == 200
+    digest = cloud.service.open_token(token).access_rules_digest
+    path = f'/v3/pileus/access-rules/{digest}'
+    rules = [{'service': 'image', 'method': 'GET', 'path': '/v2/**'}]
+    assert cloud.client().ok('GET', path) == {'access_rules': rules}
+    assert cloud.client()('GET', f'/v3/pileus/access-rules/{"0" * 32}').status_code == 404
+    assert cloud.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default')('GET', path).status_code == 403

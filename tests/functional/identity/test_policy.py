@@ -56,6 +56,7 @@ IN_PROJECT = {'project manager', 'project member', 'project reader'}
 EVERYBODY = HOME_READERS | IN_PROJECT | {'nobody'}
 DOMAIN = {'domain admin', 'domain manager', 'domain member', 'domain reader'}
 
+TRUST = {'trust': {'trustor_user_id': '{user}', 'trustee_user_id': '{user}', 'impersonation': False}}
 # (method, path, body, who may). What they change is no persona's, or is not there.
 ACTS = [
     ('GET', '/v3/users', None, HOME_READERS),
@@ -118,7 +119,18 @@ ACTS = [
     ('DELETE', '/v3/services/{missing}', None, CLOUD),
     ('GET', '/v3/endpoints', None, SYSTEM_READERS),
     ('DELETE', '/v3/endpoints/{missing}', None, CLOUD),
-    ('GET', '/v3/pileus/revocations', None, CLOUD | {'domain admin'}),
+    ('GET', '/v3/OS-TRUST/trusts', None, SYSTEM_READERS),
+    ('GET', '/v3/OS-TRUST/trusts?trustor_user_id={user}', None, SYSTEM_READERS),
+    ('GET', '/v3/OS-TRUST/trusts/{missing}', None, SYSTEM_READERS),
+    ('DELETE', '/v3/OS-TRUST/trusts/{missing}', None, CLOUD),
+    ('POST', '/v3/OS-TRUST/trusts', TRUST, set()),
+    ('GET', '/v3/OS-OAUTH1/consumers', None, SYSTEM_READERS),
+    ('POST', '/v3/OS-OAUTH1/consumers', {'consumer': {}}, CLOUD),
+    ('DELETE', '/v3/OS-OAUTH1/consumers/{missing}', None, CLOUD),
+    ('PUT', '/v3/OS-OAUTH1/authorize/{missing}', {'roles': [{'id': '{member_role}'}]}, EVERYBODY),
+    ('GET', '/v3/users/{user}/OS-OAUTH1/access_tokens', None, SYSTEM_READERS),
+    ('DELETE', '/v3/users/{user}/OS-OAUTH1/access_tokens/{missing}', None, CLOUD),
+    ('GET', '/v3/pileus/revocations', None, CLOUD),
     ('GET', '/v3/auth/catalog', None, EVERYBODY),
     ('GET', '/v3/auth/projects', None, EVERYBODY),
 ]
@@ -127,6 +139,8 @@ ACTS = [
 def fill(value, ids):
     if isinstance(value, str):
         return value.format(**ids)
+    if isinstance(value, list):
+        return [fill(inner, ids) for inner in value]
     return {key: fill(inner, ids) for key, inner in value.items()} if isinstance(value, dict) else value
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import concurrent.futures
+import types
 from collections import Counter
 
+from identity.one_time_passwords import code
 from tests.databases import CHOSEN
 
 DATABASES = CHOSEN
@@ -60,3 +63,13 @@ def test_events_of_all_revocations_are_kept(cloud, admin):
     events = admin.ok('GET', f'/v3/pileus/revocations?since={before}')['revocations']
     assert len({event['audit_id'] for event in events if 'audit_id' in event}) == 8
     assert all(admin('GET', '/v3/auth/projects', token=token).status_code == 401 for token in tokens)
+
+
+def test_a_one_time_password_is_used_once(admin, monkeypatch):
+    now = 1_800_000_000
+    monkeypatch.setattr('identity.one_time_passwords.clock', types.SimpleNamespace(timestamp=lambda: now))
+    user = admin.ok('POST', '/v3/users', {'user': {'name': 'careful'}}, 201)['user']['id']
+    admin.ok('POST', '/v3/credentials', {'credential': {'type': 'totp', 'user_id': user, 'blob': base64.b32encode(b'seed').decode()}}, 201)
+    proof = {'methods': ['totp'], 'totp': {'user': {'id': user, 'passcode': code(b'seed', now // 30)}}}
+    answers = at_once(8, lambda i: admin('POST', '/v3/auth/tokens', {'auth': {'identity': proof}}, token='').status_code)
+    assert Counter(answers) == {201: 1, 401: 7}

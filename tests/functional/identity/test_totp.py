@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import types
 
 import pytest
@@ -227,3 +228,18 @@ def test_the_right_password_does_not_pay_for_wrong_codes(cloud, admin, person, m
         login(admin, user=user, password='secret')
         answers.append(login(admin, user=user, password='secret', passcode='000000').status_code)
     assert 429 in answers and answers[0] == 401
+
+
+def test_wrong_codes_lock_out_as_wrong_passwords_do(cloud, admin, person, monkeypatch, time):
+    """Also those that come with the right password."""
+    _, user = person
+    both(admin, user)
+    strict = dataclasses.replace(cloud.service.rules._rules, lockout_failure_attempts=3)
+    monkeypatch.setattr(cloud.service.rules, '_rules', strict)
+    for _ in range(2):
+        assert login(admin, user=user, password='secret', passcode='000000').status_code == 401
+    assert login(admin, user=user, password='secret', passcode=shown()).status_code == 201, 'which starts the count anew'
+    time(30)
+    for _ in range(3):
+        assert login(admin, user=user, password='secret', passcode='000000').status_code == 401
+    assert login(admin, user=user, password='secret', passcode=shown()).status_code == 401

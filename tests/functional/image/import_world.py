@@ -13,6 +13,7 @@ from common.runtime import Runtime
 from image import conductor, importing, staging
 from image.db import images as image_queries
 from image.images import create, delete
+from image.records import ImageFilter
 from pileus import settings as state_files
 from pileus.cloud import embedded, simulated_overrides
 from tests.ports import free_ports
@@ -20,6 +21,11 @@ from tests.ports import free_ports
 CTX = Context.service('test').but(project_id='p' * 32, user_id='u' * 32, system_scope=None)
 IMAGE = '11111111-2222-4333-8444-555555555555'
 OTHER = '66666666-7777-4888-8999-aaaaaaaaaaaa'
+
+
+def _known(image: str) -> str:
+    """The id of one of the two images with names of their own; what others are called is chance."""
+    return image if image in (IMAGE, OTHER) else 'other'
 
 
 class World:
@@ -31,7 +37,7 @@ class World:
         names = ('identity', 'image') if with_identity else ('image',)
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         options = {
-            'stores': 'one:filesystem,two:filesystem',
+            'stores': 'one:filesystem,two:filesystem,web:http',
             'allowed_networks': '127.0.0.0/8',
             'import_allowed_ports': '1-65535',
             'cache_max_size': 0,
@@ -101,15 +107,20 @@ class World:
         """To the other store."""
         return self.start({'name': 'copy-image'}, CTX.but(roles=frozenset({'admin'})))
 
+    def by_task(self) -> str:
+        """As a task, which makes an image of its own."""
+        given = {'import_from': self.web, 'import_from_format': 'raw', 'image_properties': {'name': 'by task'}}
+        return self.live(str(importing.start_task(self.service, CTX, 'import', given).image_id))
+
     def start(self, method: dict[str, Any], ctx: Context = CTX) -> str:
         """Begin an import to all stores."""
         importing.start(self.service, ctx, IMAGE, {'method': method, 'all_stores': True})
         return self.live()
 
-    def live(self) -> str:
-        """The id of the operation that owns the image."""
+    def live(self, image: str = IMAGE) -> str:
+        """The id of the operation that owns an image."""
         with self.service.db.read() as session:
-            return str(self.service.ops.live(session, IMAGE).id)
+            return str(self.service.ops.live(session, image).id)
 
     def delete(self) -> str:
         """Delete the image; the id of the operation that follows."""
@@ -123,10 +134,13 @@ class World:
         conductor.sweep(self.service)
         record = self.find(IMAGE)
         held = {
-            name: sorted((entry.image_id, entry.size, entry.partial) for entry in self.service.stores.get(name).inventory())
+            name: sorted((_known(entry.image_id), entry.size, entry.partial) for entry in self.service.stores.get(name).inventory())
             for name in self.service.stores.names
         }
         found: dict[str, Any] = {'held': held, 'staged': len(list(self.service.staging.stages()))}
+        with self.service.db.read() as session:
+            everything = image_queries.list_images(session, None, True, ImageFilter(), [('id', 'asc')], 10, None)
+        found['others'] = [image.status for image in everything if image.id != IMAGE]
         if record is not None:
             found |= {
                 'status': record.status, 'size': record.size, 'hash': record.os_hash_value, 'disk_format': record.disk_format,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from common.clock import now
 from image import cache_fetch, caching
 from image.caching import ImageCache
 from image.db import cache as queries
+from image.db import images as image_queries
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually
 
@@ -166,6 +168,23 @@ def test_what_a_dead_process_left_is_not_used_and_is_fetched_again(service: Any,
     assert download(client, made) == b'whole data' and listed(client)['cached'] == {}, 'a broken copy is not given'
 
 
+def test_other_data_of_the_same_image_replace_its_copy(service: Any, aside: ImageCache, client: Client) -> None:
+    made = image(client, b'older data')
+    call(client, 'PUT', f'/{made}')
+    fetch(service)
+    with service.db.read() as session:
+        record = image_queries.get_image(session, made)
+    assert record is not None
+    newer = hashlib.sha512(b'newer data').hexdigest()
+    next(service_files(service, made)).write_bytes(b'newer data')
+    with service.db.write() as session:
+        image_queries.set_columns(session, made, expect={}, os_hash_value=newer)
+    assert download(client, made) == b'newer data', 'the copy of the older ones is not given'
+    assert call(client, 'PUT', f'/{made}') == 202 and listed(client)['queued'] == [made]
+    assert fetch(service) and download(client, made) == b'newer data' and listed(client)['cached'][made]['hits'] == 1
+    assert call(client, 'POST', '/clean') == 204 and [path.name for path in aside.directory.iterdir()] == [f'{made}.{newer[:16]}']
+
+
 def test_a_wish_taken_back_while_it_is_fetched_leaves_nothing(service: Any, aside: ImageCache, client: Client) -> None:
     made = image(client, b'whole data')
     call(client, 'PUT', f'/{made}')
@@ -182,6 +201,27 @@ def test_a_wish_taken_back_while_it_is_fetched_leaves_nothing(service: Any, asid
     finally:
         del store.open
     assert list(aside.directory.iterdir()) == [] and listed(client) == {'cached': {}, 'queued': []}
+
+
+def test_a_worker_that_was_given_up_cannot_end_its_fetch(service: Any, aside: ImageCache, client: Client) -> None:
+    made = image(client, b'whole data')
+    call(client, 'PUT', f'/{made}')
+    store = service.stores.get(service.stores.default)
+    usual = store.open
+
+    def meanwhile(*place: str) -> Any:
+        with service.db.write() as session:  # another worker took it, since this one showed no sign of life
+            queries.change(session, 'aside', made, lease_id='another')
+        return usual(*place)
+
+    store.open = meanwhile
+    try:
+        assert fetch(service)
+    finally:
+        del store.open
+    with service.db.read() as session:
+        entry = queries.get_entry(session, 'aside', made)
+    assert entry is not None and entry.state == 'fetching' and entry.lease_id == 'another' and list(aside.directory.iterdir()) == []
 
 
 def test_the_sdk(cloud: TestCloud, service: Any, client: Client) -> None:

@@ -91,7 +91,7 @@ def test_images_with_the_sdk(sdk: Any) -> None:
     sdk.deactivate_image(image)
     assert sdk.get_image(image.id).status == 'deactivated'
     sdk.reactivate_image(image)
-    sdk.update_image(image, is_protected=False)
+    sdk.update_image(image.id, is_protected=False)
     sdk.delete_image(image)
     sdk.wait_for_delete(image)
     assert sdk.find_image('sdk-other') is None
@@ -149,7 +149,7 @@ def test_imports_and_tasks(sdk: Any, glance: Any, web: Web) -> None:
     sdk.import_image(sdk.get_image(staged.id), method='copy-image', stores=['fast'])
     eventually(lambda: 'fast' in glance.images.get(staged.id).stores, what='the copy')
     assert len(list(sdk.image_tasks(staged.id))) == 2
-    assert [one['image_id'] for one in glance.images.get_associated_image_tasks(fetched.id)[0]['tasks']] == [fetched.id]
+    assert [one['image_id'] for one in glance.images.get_associated_image_tasks(fetched.id)['tasks']] == [fetched.id]
     given = {'import_from': web.url, 'import_from_format': 'raw', 'image_properties': {'name': 'by-task', 'container_format': 'bare'}}
     task = sdk.create_task(type='import', input=given)
     task = sdk.wait_for_task(task, interval=0.05)
@@ -189,7 +189,7 @@ def test_the_cache(sdk: Any, glance: Any) -> None:
     eventually(lambda: sdk.get_image_cache().cached_images, what='the copy')
     assert [one['image_id'] for one in glance.cache.list()['cached_images']] == [image.id]
     assert len(sdk.cached_image_nodes(image)) == 1
-    sdk.cache_delete_image(image)
+    sdk.cache_delete_image(image.id)
     assert sdk.get_image_cache().cached_images == []
     glance.cache.queue(image.id)
     eventually(lambda: glance.cache.list()['cached_images'], what='the copy')
@@ -286,8 +286,8 @@ def test_definitions_with_the_glance_client(glance: Any) -> None:
         glance.metadefs_namespace.delete(one)
 
 
-def test_no_route_was_left_out(cloud: TestCloud, asked: set[tuple[str, str]]) -> None:
-    """To be run with the whole file: the tests above are what it counts."""
+def test_no_route_was_left_out(whole_file: None, cloud: TestCloud, asked: set[tuple[str, str]]) -> None:
+    """Counted is what the tests above did."""
     routes = [bound.route for bound in cloud.runtime.parts['image'].apis[0].application().router.bound]
     wanted = {(route.method, route.path) for route in routes if not route.path.startswith('/v1/') and not route.hidden}
     literal = {path for _, path in wanted if '{' not in path}

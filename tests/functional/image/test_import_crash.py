@@ -40,7 +40,7 @@ def maker(web: Web, method: str, convert_to: str = '') -> Make:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize('method', ['direct', 'from_web', 'copy'])
+@pytest.mark.parametrize('method', ['direct', 'from_web', 'copy', 'by_task'])
 def test_an_import_that_is_killed_around_every_record_ends_well(web: Web, method: str, tmp_path: pathlib.Path) -> None:
     testing.crash_before_and_after_every_record(maker(web, method), tmp_path)
 
@@ -57,6 +57,9 @@ def test_an_import_from_another_region_goes_on_with_somebody_else(web: Web, tmp_
         *(('from_web', check) for check in ('every_step_twice', 'fail_at_every_step', 'undo_twice')),
         *(('copy', check) for check in ('every_step_twice', 'fail_at_every_step', 'undo_twice')),
         ('from_region', 'fail_at_every_step'),
+        ('direct', 'every_step_twice'),
+        ('direct', 'fail_at_every_step'),
+        ('by_task', 'fail_at_every_step'),
     ],
 )
 def test_an_import_that_breaks_leaves_what_was(web: Web, method: str, check: str, tmp_path: pathlib.Path) -> None:

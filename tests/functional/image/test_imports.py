@@ -13,6 +13,7 @@ import pytest
 
 from image import conductor
 from image.db import images as image_queries
+from tests.acceptance.image_node import second_node
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually, running
 from tests.functional.image.web import Web, web_server
@@ -20,16 +21,16 @@ from tests.functional.image.web import Web, web_server
 OCTETS = {'Content-Type': 'application/octet-stream'}
 ALL = 'os_glance_importing_to_stores'
 FAILED = 'os_glance_failed_import'
+OPTIONS = {
+    'stores': 'one:filesystem,two:filesystem,web:http', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535', 'import_tries': 2,
+    'max_size': 1 << 22, 'import_per_project': 2,
+}  # fmt: skip
 WEB = {'name': 'web-download', 'uri': 'http://127.0.0.1/x'}
 
 
 @pytest.fixture(scope='module')
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    options = {
-        'stores': 'one:filesystem,two:filesystem,web:http', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535', 'import_tries': 2,
-        'max_size': 1 << 22,
-    }  # fmt: skip
-    with running(tmp_path_factory.mktemp('imports'), image=options) as made:
+    with running(tmp_path_factory.mktemp('imports'), image=OPTIONS) as made:
         yield made
 
 
@@ -164,6 +165,28 @@ def test_data_that_lies_is_thrown_away(here: TestCloud, demo: Client) -> None:
     assert stage(demo, image, b'\0' * 512) == 204, 'the image waits for better data'
 
 
+def test_staged_data_that_is_lost_can_be_staged_again(here: TestCloud, demo: Client) -> None:
+    image = create(demo)
+    stage(demo, image, b'x' * 600)
+    for path in (here.state / 'staging').glob(f'{image}.*'):
+        path.unlink()
+    assert start(demo, image)[0] == 202
+    assert 'staged data is gone' in ended(demo, image)['message'] and show(demo, image)['status'] == 'queued'
+    assert stage(demo, image, b'x' * 600) == 204
+
+
+def test_an_announced_size_is_held_to(demo: Client) -> None:
+    image = create(demo)
+    url = f'{demo.catalog["image"]}/v2/images/{image}/stage'
+    for announced, wanted in (('599', 400), ('many', 400), ('600', 204)):
+        assert demo.raw('PUT', url, b'x' * 600, headers={**OCTETS, 'X-OpenStack-Image-Size': announced})[0] == wanted
+    image = create(demo)
+    pieces = (piece for piece in (b'x' * 300, b'y' * 300))
+    url = f'{demo.catalog["image"]}/v2/images/{image}/stage'
+    assert demo.raw('PUT', url, pieces, headers={**OCTETS, 'X-OpenStack-Image-Size': '700'})[0] == 400
+    assert show(demo, image)['status'] == 'queued'
+
+
 def test_too_much_is_refused(demo: Client) -> None:
     image = create(demo)
     assert stage(demo, image, b'\0' * ((1 << 22) + 1)) == 413
@@ -203,6 +226,18 @@ def test_a_stage_that_died_counts_for_nothing(here: TestCloud, demo: Client) -> 
     assert start(demo, image)[0] == 409
     conductor.sweep(service)
     assert show(demo, image)['status'] == 'queued' and not [name for name in staged_files(here) if name.startswith(image)]
+
+
+def test_another_host_goes_on_with_what_this_one_has_staged(here: TestCloud, demo: Client) -> None:
+    images, data = [create(demo) for _ in range(2)], os.urandom(3000)
+    for image in images:
+        stage(demo, image, data)
+    with second_node(here, image=OPTIONS) as url:
+        status, _, _ = demo.raw('POST', f'{url}/v2/images/{images[0]}/import', {'method': {'name': 'glance-direct'}})
+        assert status == 202 and demo.raw('DELETE', f'{url}/v2/images/{images[1]}')[0] == 204
+        assert ended(demo, images[0])['status'] == 'success' and data_of(demo, images[0]) == data
+        conductor.sweep(here.runtime.parts['image'].service)
+        assert not [name for name in staged_files(here) if name.startswith(tuple(images))]
 
 
 # -- from the web
@@ -250,6 +285,22 @@ def test_a_missing_file(demo: Client, web: Web) -> None:
     image = create(demo)
     assert start(demo, image, 'web-download', uri=web.url)[0] == 202
     assert 'leads to nothing' in ended(demo, image)['message'] and show(demo, image)['status'] == 'queued'
+
+
+def test_a_project_with_slow_imports_keeps_nobody_waiting(demo: Client, admin: Client, web: Web) -> None:
+    web.held = threading.Event()
+    slow = [create(demo) for _ in range(3)]
+    for image in slow:
+        assert start(demo, image, 'web-download', uri=web.url)[0] == 202
+    eventually(lambda: len(web.asked) == 2, what='two requests')
+    with web_server() as quick:
+        quick.data = b'quick' * 200
+        image = create(admin)
+        start(admin, image, 'web-download', uri=quick.url)
+        assert ended(admin, image)['status'] == 'success'
+    assert len(web.asked) == 2, 'the third waits for one of the first two'
+    web.held.set()
+    assert [ended(demo, image)['status'] for image in slow] == ['success'] * 3
 
 
 def test_deleting_wins(here: TestCloud, demo: Client, web: Web) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from image import quotas
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.image.stores_cloud import Images, stores_cloud
 from tests.functional.image.web import Web, web_server
@@ -220,3 +221,25 @@ def test_services_are_told_where_the_data_is(admin: Images, demo: Images, web: W
     assert demo.send('GET', f'/images/{image}/locations')[0] == 403
     assert admin.send('GET', f'/images/{image}/locations') == (200, [{'url': web.url, 'metadata': {'store': 'web'}}])
     assert admin.send('GET', '/images/00000000-0000-4000-8000-000000000000/locations')[0] == 404
+
+
+def test_data_elsewhere_counts_as_well(here: TestCloud, admin: Images, web: Web) -> None:
+    project = admin.client.ask('POST', 'identity', '/projects', {'project': {'name': 'poor', 'domain_id': 'default'}})['project']['id']
+    roles = {role['name']: role['id'] for role in admin.client.ask('GET', 'identity', '/roles')['roles']}
+    users = {user['name']: user['id'] for user in admin.client.ask('GET', 'identity', '/users')['users']}
+    admin.client.ask('PUT', 'identity', f'/projects/{project}/users/{users["demo"]}/roles/{roles["member"]}')
+    service = here.runtime.parts['image'].service
+    poor = Images(here.client('demo', 'poor'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.quotas, 'limits', lambda project_id, fresh=False: {**dict.fromkeys(quotas.RESOURCES, -1), quotas.SIZE: 1})
+        web.data = os.urandom(600 * 1024)
+        image = poor.create()
+        assert poor.patch(image, add(web.url))[0] == 200
+        assert poor.patch(poor.create(), add(web.url))[0] == 413, 'two are too much'
+        second = poor.create()
+        assert tell(poor, second, web.url) == 202, 'what is read later may end above the limit, as an upload may'
+        assert task(poor, second)['status'] == 'success' and tell(poor, poor.create(), web.url) == 413
+        poor.send('DELETE', f'/images/{second}')
+        poor.send('DELETE', f'/images/{image}')
+        web.data = os.urandom(2 << 20)
+        assert tell(poor, poor.create(), web.url) == 413, 'one is too large'

@@ -115,6 +115,21 @@ def test_many_at_once_do_not_get_more_than_the_limit(admin: Client, demo: Client
     assert sorted(statuses) == [201] * 3 + [413] * 9
 
 
+def test_a_service_that_heard_nothing_asks_before_it_refuses(
+    limited: TestCloud, admin: Client, demo: Client, limits: dict[str, str], images: list[str]
+) -> None:
+    service = limited.runtime.parts['image'].service
+    usual = service.quotas.identity
+    service.quotas.identity = IdentityLimits(limited.runtime.rest('image', 'identity'), 'image', 'RegionOne')
+    try:
+        set_limit(admin, limits, quotas.COUNT, 1)
+        assert create(demo, images)[0] == 201 and create(demo, images)[0] == 413
+        set_limit(admin, limits, quotas.COUNT, 2)
+        assert create(demo, images)[0] == 201
+    finally:
+        service.quotas.identity = usual
+
+
 def test_a_lowered_limit_is_heard_of(admin: Client, demo: Client, limits: dict[str, str], images: list[str]) -> None:
     set_limit(admin, limits, quotas.COUNT, 10)
     assert create(demo, images)[0] == 201

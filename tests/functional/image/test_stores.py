@@ -10,7 +10,7 @@ import pytest
 
 from common.clock import now
 from common.context import Context
-from common.errors import Gone, InvalidInput, Unavailable
+from common.errors import Conflict, Gone, InvalidInput, Unavailable
 from image import locations, placing, receiving, upload
 from image.db import images as image_queries
 from image.db import locations as queries
@@ -168,6 +168,8 @@ def test_a_dead_copy_is_taken_over_by_who_goes_on_and_swept_otherwise(
         service.stores.get('fast').begin(image, lease.upload_id).write(b'half')
 
     die()
+    with pytest.raises(Conflict, match='busy'):
+        placing.place(service, image, 'fast', source_of(tmp_path / 'a'), owner='another')
     assert placing.place(service, image, 'fast', source_of(tmp_path / 'a'), owner='op') is True
     assert demo.send('DELETE', f'/stores/fast/{image}')[0] == 403
     admin = Images(here.client())
@@ -250,3 +252,23 @@ def test_a_dead_upload_is_given_back_and_its_part_removed(here: TestCloud, servi
     assert upload.sweep(service)['stale_uploads'] == 1
     assert demo.show(image)['status'] == 'queued' and files(here, image) == set() and rows(service, image) == []
     assert demo.put(image, DATA) == 204
+
+
+def test_a_store_that_is_away_is_waited_for_once(service: ImageService, demo: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [demo.create() for _ in range(3)]
+    for image in images:
+        demo.put(image, DATA)
+    asked: list[str] = []
+
+    def fail(image_id: str) -> None:
+        asked.append(image_id)
+        raise Unavailable('The disk is away.')
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.stores.get('slow'), 'delete', fail)
+        for image in images:
+            demo.send('DELETE', f'/images/{image}')
+        asked.clear()
+        assert locations.sweep(service)['purged'] == 0 and asked == images[:1]
+        assert locations.sweep(service)['purged'] == 0 and asked == images[:2], 'another one has its turn'
+    assert locations.sweep(service)['purged'] == 3

@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -94,6 +95,20 @@ def test_a_refused_upload_leaves_no_image(signed_in: None, apis: Apis, disk: pat
 def test_the_format_is_seen(tmp_path: pathlib.Path, qemu: str, ours: str) -> None:
     subprocess.run(['qemu-img', 'create', '-q', '-f', qemu, tmp_path / 'disk', '4M'], check=True)
     assert image_files.detect(tmp_path / 'disk') == ours
+
+
+def test_a_terminal_shows_progress(signed_in: None, disk: pathlib.Path) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, '-m', 'pileus', 'image', 'upload', str(disk), '--name', 'with a bar']
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '120'}) as process:
+        os.close(theirs)
+        seen = b''
+        with contextlib.suppress(OSError):  # what a closed terminal answers
+            while piece := os.read(ours, 65536):
+                seen += piece
+        assert process.wait(60) == 0 and process.stdout is not None and len(process.stdout.read().strip()) == 36
+    os.close(ours)
+    assert b'with a bar' in seen and b'100%' in seen and b'2.9/2.9 MiB' in seen and b'active' in seen
 
 
 @contextlib.contextmanager

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import json
-import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually, running
+from tests.functional.image.stores_cloud import stores_cloud
+from tests.functional.image.web import Web, web_server
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -25,47 +26,19 @@ DATA = bytes(range(256)) * 300
 OCTETS = {'Content-Type': 'application/octet-stream'}
 
 
-class Web(http.server.BaseHTTPRequestHandler):
-    """A web server with one image."""
-
-    protocol_version = 'HTTP/1.1'
-
-    def do_GET(self) -> None:
-        found = self.path == '/disk.img'
-        self.send_response(200 if found else 404)
-        self.send_header('Content-Length', str(len(DATA) if found else 0))
-        self.end_headers()
-        if found and self.command == 'GET':
-            self.wfile.write(DATA)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: Any) -> None:
-        """Tests are quiet."""
+@pytest.fixture(scope='module')
+def web() -> Iterator[Web]:
+    """A web server with an image."""
+    with web_server() as made:
+        made.data = DATA
+        yield made
 
 
 @pytest.fixture(scope='module')
-def web() -> Iterator[str]:
-    """Its address."""
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Web)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f'http://127.0.0.1:{server.server_port}'
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture(scope='module')
-def cloud(tmp_path_factory: pytest.TempPathFactory, web: str) -> Iterator[TestCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
     """A cloud that may fetch from it."""
-    options = {
-        'allowed_networks': ['127.0.0.0/8'],
-        'import_allowed_ports': [web.rpartition(':')[2]],
-        'stores': ['main:filesystem', 'web:http'],
-    }
-    with running(tmp_path_factory.mktemp('cloud'), image=options) as cloud:
-        yield cloud
+    with stores_cloud(tmp_path_factory.mktemp('cloud')) as made:
+        yield made
 
 
 @pytest.fixture(scope='module')
@@ -135,6 +108,21 @@ def test_an_image_of_one_version_is_the_same_in_the_other(v1: Any, admin: Client
     assert admin.ask('GET', 'image', f'/v2/images/{image.id}')['visibility'] == 'public'
 
 
+def test_data_from_a_pipe_whose_length_nobody_knows(v1: Any, admin: Client) -> None:
+    def sent(pieces: list[bytes], **headers: str) -> tuple[int, Any]:
+        meta = {'X-Image-Meta-Disk-Format': 'raw', 'X-Image-Meta-Container-Format': 'bare', **headers}
+        address = f'{admin.catalog["image"]}/v1/images'
+        answer = requests.post(address, data=iter(pieces), headers={'X-Auth-Token': admin.token, **OCTETS, **meta}, timeout=30)
+        return answer.status_code, answer.json() if answer.ok else answer.text
+
+    status, answer = sent([DATA[:1000], DATA[1000:]])
+    assert status == 201 and answer['image']['status'] == 'active' and answer['image']['size'] == len(DATA)
+    assert b''.join(v1.images.data(answer['image']['id'])) == DATA
+    status, answer = sent([])
+    assert status == 201 and answer['image']['status'] == 'queued', 'a pipe that nothing came out of'
+    assert sent([DATA], **{'X-Image-Meta-Size': '17'})[0] == 400
+
+
 def test_data_later(v1: Any, admin: Client) -> None:
     image = make(v1)
     assert image.status == 'queued' and image.size == 0
@@ -155,16 +143,18 @@ def test_properties_are_replaced_unless_the_client_says_otherwise(v1: Any, admin
     assert status == 200 and json.loads(body)['image']['properties'] == {'d': '4'} and json.loads(body)['image']['name'] == 'new'
 
 
-def test_copy_from(v1: Any, web: str) -> None:
-    image = make(v1, copy_from=f'{web}/disk.img', is_public=True)
+def test_copy_from(v1: Any, web: Web) -> None:
+    image = make(v1, copy_from=web.url, is_public=True)
     assert image.status in ('queued', 'saving', 'active')
     eventually(lambda: v1.images.get(image.id).status == 'active', what='the copy')
     assert b''.join(v1.images.data(image.id)) == DATA
     later = make(v1)
-    v1.images.update(later.id, copy_from=f'{web}/disk.img')
+    v1.images.update(later.id, copy_from=web.url)
     eventually(lambda: v1.images.get(later.id).status == 'active', what='the copy')
-    lost = make(v1, copy_from=f'{web}/nothing.img')
+    web.status = 404
+    lost = make(v1, copy_from=web.url)
     eventually(lambda: v1.images.get(lost.id).status == 'killed', what='the failure')
+    web.status = 200
 
 
 @pytest.mark.parametrize('url', ['file:///etc/passwd', 'http://169.254.169.254/latest', 'http://[::1]:5000/v3', 'nonsense'])
@@ -174,8 +164,20 @@ def test_copy_from_where_users_have_no_business(v1: Any, url: str) -> None:
     assert list(v1.images.list(is_public=None)) == [], 'nothing is left of it'
 
 
-def test_a_location(v1: Any, web: str) -> None:
-    image = make(v1, location=f'{web}/disk.img')
+def test_a_copy_that_cannot_begin_leaves_nothing(v1: Any, web: Web) -> None:
+    for source in ('copy_from', 'location'):
+        with pytest.raises(exc.HTTPBadRequest):
+            make(v1, protected=True, store='nowhere', **{source: f'ftp://127.0.0.1/{source}'})
+    with pytest.raises(exc.HTTPBadRequest):
+        make(v1, protected=True, store='nowhere', copy_from=web.url)
+    assert list(v1.images.list(is_public=None)) == []
+    image = make(v1, protected=True, copy_from=web.url)
+    assert v1.images.get(image.id).protected is True
+    eventually(lambda: v1.images.get(image.id).status == 'active', what='the copy')
+
+
+def test_a_location(v1: Any, web: Web) -> None:
+    image = make(v1, location=web.url)
     eventually(lambda: v1.images.get(image.id).status == 'active', what='the location')
     assert v1.images.get(image.id).size == len(DATA) and b''.join(v1.images.data(image.id)) == DATA
     with pytest.raises(exc.HTTPBadRequest):

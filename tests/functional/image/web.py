@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import http.server
 import re
+import ssl
 import threading
+import time
 from collections.abc import Iterator
+
+_PIECE = 1 << 16
 
 
 class Web:
     """Serves `data` at any path.
 
     `break_after`: so many bytes per answer, then the connection ends. `ranges`: whether it knows Range. `moved_to`: where it redirects.
-    `etag`: of the data; '' for none. `asked`: the Range header of every request, None where there was none.
+    `etag`: of the data; '' for none. `held`: it waits for it in the middle. `pace`: seconds between pieces of 64 KiB. `asked`: the Range header of every request, None where there was none.
     """
 
     def __init__(self) -> None:
@@ -25,6 +29,7 @@ class Web:
         self.status = 200
         self.asked: list[str | None] = []
         self.held: threading.Event | None = None
+        self.pace = 0.0
         self.port = 0
 
     @property
@@ -34,7 +39,7 @@ class Web:
 
 
 @contextlib.contextmanager
-def web_server() -> Iterator[Web]:
+def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
     """A server that runs within the block."""
     web = Web()
 
@@ -67,10 +72,15 @@ def web_server() -> Iterator[Web]:
                 self.wfile.write(data[: len(data) // 2])
                 web.held.wait(20)
                 data = data[len(data) // 2 :]
-            self.wfile.write(data if web.break_after is None else data[: web.break_after])
+            data = data if web.break_after is None else data[: web.break_after]
+            for first in range(0, len(data), _PIECE):
+                self.wfile.write(data[first : first + _PIECE])
+                time.sleep(web.pace)
             self.close_connection = True
 
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     web.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.02}, daemon=True)
     thread.start()

@@ -97,6 +97,41 @@ def test_a_boot_runs_over_its_places_in_order(stage):
     assert events[-1] == ('', 'end', 'done')
 
 
+def test_a_long_step_tells_how_far_it_is(stage):
+    def copy(run):
+        run.note('copied: 1 of 2 MiB')
+        run.note('copied: 2 of 2 MiB')
+        return {'size': 2}
+
+    op = job(Step('copy', do=copy), Step('last', do=lambda run: None))
+    s = stage(op).run(SERVICE)
+    operation = s.cloud.start(op)
+    assert s.end(operation).state == 'done'
+    with s.cloud.db.read() as session:
+        events = [(event.step, event.event, event.data) for event in s.cloud.ops.events(session, operation)]
+    assert [event[:2] for event in events[:4]] == [('copy', 'started'), ('copy', 'progress'), ('copy', 'progress'), ('copy', 'done')]
+    assert [data['message'] for _, event, data in events if event == 'progress'] == ['copied: 1 of 2 MiB', 'copied: 2 of 2 MiB']
+
+
+def test_a_note_after_being_overtaken_does_no_harm(stage):
+    going, overtaken = threading.Event(), threading.Event()
+
+    def copy(run):
+        going.set()
+        assert overtaken.wait(20)
+        run.note('copied: 1 MiB')
+        run.until(lambda: False, what='the delete')
+
+    op = job(Step('copy', do=copy))
+    s = stage(op).run()
+    operation = s.cloud.start(op)
+    assert going.wait(20)
+    deleting = s.cloud.delete()
+    overtaken.set()
+    assert s.end(deleting).state == 'done'
+    assert s.load(operation).state == 'superseded'
+
+
 def test_one_live_operation_for_a_resource(stage):
     s = stage()
     s.cloud.start()

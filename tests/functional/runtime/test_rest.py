@@ -181,6 +181,32 @@ def test_a_stream_that_breaks_off():
     server.stop(1.0)
 
 
+@pytest.mark.parametrize('ranges', [True, False], ids=['a server of parts', 'a server that gives all'])
+def test_a_stream_goes_on_from_a_byte_on(ranges):
+    data = bytes(range(256)) * 20
+    asked = []
+
+    def api(environ, start):
+        asked.append(environ.get('HTTP_RANGE'))
+        first = int((environ.get('HTTP_RANGE') or 'bytes=0-')[6:-1]) if ranges else 0
+        start('206 Partial Content' if first else '200 OK', [('Content-Length', str(len(data) - first))])
+        return iter([data[n : n + 1000] for n in range(first, len(data), 1000)])
+
+    server = HttpServer(api, '127.0.0.1', 0)
+    server.start()
+    client = RestClient(HttpTransport(), f'http://127.0.0.1:{server.port}', 't', 'image')
+    assert b''.join(client.stream('/x')) == data
+    assert b''.join(client.stream('/x', offset=2500)) == data[2500:]
+    assert asked == [None, 'bytes=2500-']
+    server.stop(1.0)
+
+
+def test_another_token_acts_as_its_user(api, client):
+    client.acting_as('of-a-user').get('/x')
+    client.get('/x')
+    assert [one['HTTP_X_AUTH_TOKEN'] for one in api.seen[-2:]] == ['of-a-user', 'the-token']
+
+
 def test_the_environment_has_no_say(client, monkeypatch):
     monkeypatch.setenv('http_proxy', 'http://127.0.0.1:1')
     monkeypatch.setenv('HTTP_PROXY', 'http://127.0.0.1:1')

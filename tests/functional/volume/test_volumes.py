@@ -120,7 +120,7 @@ def test_states_are_set_by_hand_by_administrators_only(volumes: Volumes, theirs:
         {'size': 0}, {'size': -1}, {'size': 'big'}, {'size': None}, {'size': 1.5}, {'size': 2**40}, {'size': True}, {'name': 'x' * 256},
         {'name': 7}, {'metadata': {'a': 1}}, {'metadata': {'a': 'x' * 256}}, {'metadata': []}, {'metadata': {'': 'a'}}, {'metadata': {'k' * 256: 'a'}},
         {'availability_zone': 'none-such'}, {'unknown': 1}, {'name': 'a\0b'}, {'description': 'x' * 256}, {'multiattach': True},
-        {'source_volid': NOWHERE}, {'snapshot_id': NOWHERE}, {'imageRef': NOWHERE}, {'metadata': {'a': None}},
+        {'source_volid': NOWHERE, 'snapshot_id': NOWHERE}, {'backup_id': NOWHERE}, {'imageRef': NOWHERE}, {'metadata': {'a': None}},
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """A cloud of one process whose one host is a real libvirtd, and a process of it that is killed at a chosen instant.
 
-`python -m tests.host.compute.libvirt_world FOLDER boot|delete STEP [CALL]` starts the operation and dies of SIGKILL when the effect of
+`python -m tests.host.compute.libvirt_world FOLDER boot|snapshot|delete STEP [CALL]` starts the operation and dies of SIGKILL when the effect of
 the step is there (or, with CALL, when libvirt has done what the driver calls so), before anything of it is recorded.
 """
 
@@ -19,7 +19,7 @@ from common.operations import Step, testing
 from common.operations.record import Record
 from common.operations.testing import Trial
 from common.operations.trial import definition_of, replace_steps
-from compute import server_create
+from compute import server_create, snapshots
 from compute.virt.base import Driver
 from compute.virt.libvirt.driver import LibvirtDriver
 from tests.functional.compute.crash_world import CTX, World
@@ -49,6 +49,10 @@ class LibvirtWorld(World):
         body = {'name': 'victim', 'flavorRef': '1', 'imageRef': self.image, 'networks': [{'port': port}], 'config_drive': True}
         made, _ = server_create.create(self.service, CTX, body, {})
         return self.live(made[0].id)
+
+    def snapshot(self) -> str:
+        """Start to make an image of the server; the operation's id."""
+        return snapshots.create_image(self.service, CTX, self.the_server(), 'copy', {})[1]
 
     def record(self, operation_id: str) -> tuple[Record, str]:
         """An operation, and the name of the step that it is at."""
@@ -113,7 +117,7 @@ def main() -> None:
     """Start the operation and die in it."""
     folder, act, step, *call = sys.argv[1:]
     world = LibvirtWorld(pathlib.Path(folder))
-    operation = world.boot() if act == 'boot' else world.delete()
+    operation = {'boot': world.boot, 'snapshot': world.snapshot, 'delete': world.delete}[act]()
     if call:
         _die_after(world.driver, call[0])
     else:

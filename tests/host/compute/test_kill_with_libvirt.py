@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
@@ -118,3 +119,47 @@ def test_a_killed_boot_ends_active_and_a_killed_delete_ends_gone(host: Host, clo
         assert domains(host) == (['running'] if act == 'boot' else [])
     left = [path for path in (cloud / 'virt' / 'instances').iterdir() if server in path.name]
     assert left == []
+
+
+SNAPSHOTS = {
+    'with the copy begun': ('copy_disk', 'copy the disk'),
+    'with the copy made': ('copy_disk',),
+    'with the image sent': ('upload',),
+    'with the copy removed': ('remove_copy',),
+}
+
+
+def test_a_killed_snapshot_ends_with_a_whole_image(host: Host, cloud: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    from tests.host.compute.libvirt_world import LibvirtWorld
+
+    world = LibvirtWorld(cloud)
+    assert world.go_on(world.boot()).state == 'done'
+    server = world.the_server()
+    world.close()
+    for number, (moment, where) in enumerate(SNAPSHOTS.items(), start=1):
+        killed(cloud, 'snapshot', where)
+        world = LibvirtWorld(cloud)
+        try:
+            operation = world.live(server)
+            record, step = world.record(operation)
+            assert (record.kind, record.state, step) == ('server.snapshot', 'running', where[0]), moment
+            ended = world.go_on(operation)
+            assert ended.state == 'done', (moment, ended.fault)
+            with world.service.db.read() as session:
+                row = queries.get(session, server)
+                assert row is not None
+                assert (row.vm_state, row.task_state, row.fault) == ('active', None, None), moment
+            images = world.service.image.get('/v2/images?name=copy&sort=created_at:desc')['images']
+            assert [image['status'] for image in images] == ['active'] * number, moment
+            data = tmp_path / 'copy.qcow2'
+            data.write_bytes(b''.join(world.service.image.stream(f'/v2/images/{images[0]["id"]}/file')))
+            facts = json.loads(subprocess.run(['qemu-img', 'info', '--output=json', str(data)], capture_output=True, check=True).stdout)
+            assert (facts['format'], facts['virtual-size'], 'backing-filename' in facts) == ('qcow2', 1 << 30, False), moment
+            assert domains(host) == ['running'], f'{moment}: the guest ran on'
+            assert [path.name for path in world.driver.disks.folder(server).iterdir() if 'snapshot' in path.name] == [], moment
+        finally:
+            world.close()
+    world = LibvirtWorld(cloud)
+    assert world.go_on(world.delete()).state == 'done'
+    assert world.inventory() == NOTHING
+    world.close()

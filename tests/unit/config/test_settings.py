@@ -154,3 +154,28 @@ def test_the_host_name():
     assert Settings.load(overrides={'service': {'host': 'h1'}}).get(ServiceOptions).host_name == 'h1'
     assert Settings.load().get(ServiceOptions).host_name
     assert len(SERVICES) == 7
+
+
+def test_a_family_has_a_section_for_each_member(tmp_path):
+    @config.family('test_shelf')
+    class Wood:
+        width: int = config.option(10, min=1, help='Centimetres')
+
+    @config.family('test_shelf')
+    class Safe:
+        secret: str = config.option('', help='The combination', secret=True)
+
+    try:
+        path = tmp_path / 'x.conf'
+        path.write_text('[test_shelf_left]\nwidth = 20\n[test_shelf_right]\nsecret = 1234\n[test_shelf_bad]\nwidht = 1\n')
+        settings = Settings.load([path], {'test_shelf_left': {'width': 30}})
+        settings.check()
+        assert settings.members('test_shelf') == ['bad', 'left', 'right']
+        shown = {(name, option): value for name, option, value, _ in settings.describe()}
+        assert shown['test_shelf_left', 'width'] == '30' and shown['test_shelf_right', 'secret'] == '***'
+        assert settings.member(Wood, 'left').width == 30 and settings.member(Wood, 'none').width == 10
+        with pytest.raises(ConfigError, match="did you mean 'width'"):
+            settings.member(Wood, 'bad')
+        assert '[test_shelf_NAME]' in config.sample() and '#width = 10' in config.sample()
+    finally:
+        del config._FAMILIES['test_shelf']

@@ -99,3 +99,20 @@ def test_memory_does_not_keep_what_was_read_before_a_change():
 def test_implications_are_followed_to_the_end_and_loops_end():
     found = _closure([('a', 'b'), ('b', 'c'), ('c', 'a'), ('x', 'y')])
     assert {role: set(implied) for role, implied in found.items()} == {'a': {'b', 'c'}, 'b': {'c', 'a'}, 'c': {'a', 'b'}, 'x': {'y'}}
+
+
+def test_generated_secrets_get_a_cheap_hash_and_wrong_ones_cost_the_same():
+    hashed = []
+
+    def watched(work):
+        hashed.append(work)
+        return work()
+
+    hasher = PasswordHasher(5, watched)
+    cheap, full = hasher.hash('g' * 40, generated=True), hasher.hash('chosen')
+    assert (cheap.split('$')[2], full.split('$')[2]) == ('04', '05')
+    assert hasher.check('g' * 40, cheap) and hasher.check('chosen', full)
+    hashed.clear()
+    assert not hasher.check('wrong', cheap) and len(hashed) == 2  # the cheap one, and one of full cost for nothing
+    assert not hasher.check('wrong', full) and len(hashed) == 3
+    assert not hasher.check('wrong', None) and len(hashed) == 4

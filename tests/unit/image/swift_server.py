@@ -22,6 +22,7 @@ class SwiftServer:
         self.url = ''
         self.gone = False
         self.password = _PASSWORD
+        self.token = 'a-token'
 
     def data(self, container: str, name: str) -> bytes:
         """An object, with the segments of a manifest put together."""
@@ -78,7 +79,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return container, name, dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
 
     def _refused(self) -> bool:
-        if self.headers.get('X-Auth-Token') == 'a-token':
+        if self.headers.get('X-Auth-Token') == self.held.token:
             return False
         self._answer(401)
         return True
@@ -93,7 +94,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             'user': {'id': 'u', 'name': 'glance', 'domain': {'id': 'default', 'name': 'Default'}}, 'roles': [],
             'catalog': [{'type': 'object-store', 'name': 'swift', 'id': 's', 'endpoints': [endpoint]}],
         }  # fmt: skip
-        self._answer(201, json.dumps({'token': token}).encode(), X_Subject_Token='a-token', Content_Type='application/json')
+        self._answer(201, json.dumps({'token': token}).encode(), X_Subject_Token=self.held.token, Content_Type='application/json')
         return None
 
     def do_PUT(self) -> None:
@@ -134,6 +135,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self._answer(204)
         if container not in self.held.containers:
             return self._answer(404)
+        if not name and self.command == 'HEAD':
+            return self._answer(204)
         if not name:
             names = sorted(
                 key for key in self.held.containers[container] if key.startswith(query['prefix']) and key > query.get('marker', '')

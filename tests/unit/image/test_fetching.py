@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
+import pathlib
 import socket
+import ssl
 import threading
 import time
 import types
@@ -10,9 +14,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from common.config import ConfigError, Settings
 from common.errors import Forbidden, InvalidInput, NotFound, PileusError, RangeNotSatisfiable, TooLarge, Unavailable
+from image import fetching
 from image.addresses import AddressRules
 from image.conf import ImageOptions
 from image.fetching import REDIRECTS, check_url, open_url
@@ -255,3 +264,36 @@ def test_nobody_answers() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(Unavailable):
         open_url(here(), f'http://127.0.0.1:{port}/')
+
+
+@pytest.fixture
+def https(tmp_path: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+    """A web server with a certificate of its own for 127.0.0.1, and the file of that certificate."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, 'test')])
+    now = datetime.datetime.now(datetime.UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address('127.0.0.1'))])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1)).add_extension(names, False)
+    certificate = made.add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
+    (tmp_path / 'cert').write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    none = serialization.NoEncryption()
+    (tmp_path / 'key').write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / 'cert', tmp_path / 'key')
+    with web_server(context) as web:
+        web.data = b'over tls'
+        fetching._tls.cache_clear()
+        yield web.url.replace('http:', 'https:'), tmp_path / 'cert'
+    fetching._tls.cache_clear()
+
+
+def test_https_needs_a_certificate_that_is_trusted(https: tuple[str, pathlib.Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, certificate = https
+    with pytest.raises(InvalidInput, match='certificate'):
+        open_url(here(), url)
+    fetching._tls.cache_clear()
+    monkeypatch.setenv('SSL_CERT_FILE', str(certificate))
+    assert read(open_url(here(), url)) == b'over tls'
+    with pytest.raises(InvalidInput, match='certificate'):
+        open_url(here(), url.replace('127.0.0.1', 'localhost.'))

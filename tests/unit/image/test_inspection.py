@@ -71,6 +71,18 @@ def test_anything_else_is_raw(data: bytes) -> None:
     assert inspect(data, 'raw') is None
 
 
+def test_a_disk_with_a_partition_table() -> None:
+    mbr = bytearray(512)
+    mbr[446:462] = struct.pack('<B3sB3sII', 0, b'\0\2\0', 0xEE, b'\xff\xff\xff', 1, 2047)
+    mbr[510:512] = b'\x55\xaa'
+    disk = (bytes(mbr) + b'EFI PART').ljust(MIB, b'\0')
+    for disk_format in ('gpt', 'raw', 'ami'):
+        assert inspect(disk, disk_format) is None
+    for data, disk_format in ((disk, 'qcow2'), (b'\0' * MIB, 'gpt')):
+        with pytest.raises(InvalidInput):
+            inspect(data, disk_format)
+
+
 def footer(size: int, kind: int = 2, spoil: int = 0) -> bytes:
     made = bytearray(
         struct.pack('>8sIIQI4sI4sQQIII', b'conectix', 2, 0x10000, (1 << 64) - 1, 0, b'test', 0, b'test', size, size, 0, kind, 0)

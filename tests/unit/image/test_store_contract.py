@@ -187,6 +187,18 @@ def test_many_images_are_all_listed(store: Store) -> None:
     assert sorted(held(store)) == images
 
 
+def test_a_token_that_ended_early_is_renewed(tmp_path: pathlib.Path, image: str) -> None:
+    with swift_server() as server:
+        given = {'auth_url': f'{server.url}/v3', 'username': 'glance', 'password': server.password, 'timeout': 5.0}
+        store = SwiftStore(StoreSetup('s', options.SwiftStoreOptions(segment_size=PART, **given), tmp_path))
+        put(store, str(uuid.uuid4()), b'x')
+        server.token = 'another-token'
+        url = put(store, image, LARGE)
+        server.token = 'a-third-token'
+        with store.open(image, url) as file:
+            assert file.read(10) == LARGE[:10]
+
+
 @pytest.mark.parametrize('kind', ['s3', 'swift'])
 def test_a_service_that_is_away_may_come_back(kind: str, tmp_path: pathlib.Path, image: str) -> None:
     away = stores(kind, tmp_path)

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import threading
+import types
 import uuid
 from collections.abc import Iterator
 
@@ -124,6 +125,16 @@ def test_lies_are_refused_and_leave_nothing(cache: ImageCache, tmp_path: pathlib
         cache.take(Origin(b'kernel', 'aki').download())
 
 
+@pytest.mark.parametrize(('said', 'made'), [('vmdk', 'vmdk'), ('vdi', 'vdi'), ('vhd', 'vpc'), ('vhdx', 'vhdx')])
+def test_what_qemu_builds_nothing_on_is_turned_into_qcow2(cache: ImageCache, tmp_path: pathlib.Path, said: str, made: str) -> None:
+    subprocess.run(['qemu-img', 'create', '-q', '-f', made, str(tmp_path / 'made'), '8M'], check=True)
+    origin = Origin((tmp_path / 'made').read_bytes(), said)
+    path = cache.take(origin.download())
+    assert path == cache.find(origin.id) == cache.top / f'{origin.id}.qcow2'
+    assert path.read_bytes()[:4] == b'QFI\xfb'
+    assert names(cache) == [path.name]
+
+
 def test_who_waits_for_an_image_can_be_stopped(cache: ImageCache) -> None:
     origin, going, done = Origin(b'x' * 5000), threading.Event(), threading.Event()
 
@@ -179,6 +190,17 @@ def test_the_cache_makes_room_when_an_image_comes(tmp_path: pathlib.Path) -> Non
     old(first, GRACE + 1)
     third = cache.take(Origin(os.urandom(MIB)).download())
     assert names(cache) == sorted((second.name, third.name))
+
+
+def test_a_disk_that_is_nearly_full_gets_room(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ImageCache(tmp_path / 'base-images')
+    older, newer = (cache.take(Origin(os.urandom(MIB)).download()) for _ in range(2))
+    old(older, GRACE + 2)
+    old(newer, GRACE + 1)
+    assert cache.prune() == []
+    frees = iter([MIB, 1 << 40])
+    monkeypatch.setattr(shutil, 'disk_usage', lambda path: types.SimpleNamespace(free=next(frees)))
+    assert cache.prune() == [older.stem]
 
 
 def test_downloads_that_nobody_goes_on_with_are_removed(cache: ImageCache) -> None:

@@ -18,7 +18,7 @@ from compute.virt.libvirt import console, states  # noqa: E402
 from compute.virt.libvirt.disks import DiskStore, is_id  # noqa: E402
 from compute.virt.libvirt.volumes import VolumeBook, choose_target, network_disk  # noqa: E402
 
-SERVER = str(uuid.uuid4())
+SERVER = '3f2b7c1e-8a4d-4c6b-9e21-5d0f7a6b1c34'
 DATA = {
     'target_portal': '192.0.2.1:3260',
     'target_iqn': 'iqn.2026-11.org.pileus:v',

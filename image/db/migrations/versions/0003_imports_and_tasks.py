@@ -31,7 +31,9 @@ def upgrade() -> None:
     op.create_index('ix_tasks_created_at_id', 'tasks', ['created_at', 'id'], unique=False, if_not_exists=True)
     op.create_index('ix_tasks_image_id', 'tasks', ['image_id'], unique=False, if_not_exists=True)
     op.create_index('ix_tasks_expires_at', 'tasks', ['expires_at'], unique=False, if_not_exists=True)
+    op.create_index('ix_images_status', 'images', ['status'], unique=False, if_not_exists=True)
 
 
 def downgrade() -> None:
+    op.drop_index('ix_images_status', table_name='images', if_exists=True)
     op.drop_table('tasks', if_exists=True)
