@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.config import AuthOptions, ConfigError, DatabaseOptions, EndpointOptions, MessagingOptions, ServiceOptions, Settings
+from common.errors import Unavailable
 
 if TYPE_CHECKING:
     import socket
@@ -300,7 +301,14 @@ class Runtime:
             shared_port=shared_port or bool(api.port and self.sockets),  # the sockets that are handed in are those of the endpoints
             listener=None if api.port else self.sockets.get(api.name),
         )  # fmt: skip
-        server.start()
+        try:
+            server.start()
+        except Unavailable as error:
+            if not api.port:
+                raise
+            # The old port of identity is among those that the kernel gives to outgoing connections: no reason not to start.
+            LOG.error('%s is not served on its further port: %s', api.name, error.message)
+            return
         self._servers.append(server)
 
     def reload(self) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 20.0
 """Seconds that a request waits for its image to be registered."""
+_UNTIL_REGISTERED = ('keep_volumes', 'register_image')
 _KINDS: dict[int, type[PileusError]] = {400: errors.InvalidInput, 403: errors.Forbidden, 409: errors.Conflict, 413: errors.TooLarge}
 
 
@@ -119,6 +120,8 @@ def wait_until_registered(service: ComputeService, operation_id: str) -> None:
             return
         if record.state == 'superseded':
             raise Conflict('The server is being deleted.')
+        if record.fault and record.fault.get('step', 'register_image') not in _UNTIL_REGISTERED:
+            return  # it was registered, and is gone again by now
         if record.fault:
             kind = _KINDS.get(int(record.fault.get('status') or 500), errors.Unavailable)
             raise kind(str(record.fault.get('message')))

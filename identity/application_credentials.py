@@ -15,10 +15,9 @@ from common.db.session import Session
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
 from common.tokens.access_rules import AccessRule, digest_of
-from identity import access_rules
+from identity import access_rules, delegation
 from identity.access_rules import AccessRuleRecord
 from identity.db import application_credentials as rows
-from identity.db import assignments as assignment_rows
 from identity.db.application_credential_models import ApplicationCredential
 from identity.db.retry import retried
 from identity.records import RoleRef
@@ -130,19 +129,12 @@ def _insert(
 
 def _role_ids(service: IdentityService, session: Session, ctx: Context, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
     """The roles that are asked for, or all that may be: those of the user now, of a caller with a credential those of it."""
-    user_id, project_id = ctx.user_id or '', ctx.project_id or ''
-    groups = service.users.group_filter(session, user_id)
-    held = {role.name: role.id for role in assignment_rows.effective_roles(session, user_id, 'project', project_id, groups)}
-    if ctx.application_credential_id:
-        held = {name: id_ for name, id_ in held.items() if name in ctx.roles}
-    chosen: dict[str, None] = {}
-    for reference in wanted:
-        id_ = reference.get('id') or held.get(reference.get('name') or '')
-        if id_ not in held.values():
-            name = reference.get('id') or reference.get('name')
-            raise InvalidInput(f'You do not have the role {name} on the project, so a credential cannot pass it on.', field='roles')
-        chosen[str(id_)] = None
-    return list(chosen or dict.fromkeys(held.values()))
+    offered = delegation.may_pass_on(service, session, ctx, ctx.user_id or '', ctx.project_id or '')
+
+    def refusal(name: str | None) -> InvalidInput:
+        return InvalidInput(f'You do not have the role {name} on the project, so a credential cannot pass it on.', field='roles')
+
+    return delegation.choose(offered, wanted, refusal) or [role.id for role in offered]
 
 
 def check_may_manage(service: IdentityService, ctx: Context) -> None:
@@ -176,8 +168,7 @@ def drop_unheld(service: IdentityService, session: Session, user_ids: Sequence[s
     roles = rows.roles_of(session, [row.id for row in found])
     held: dict[tuple[str, str], set[str]] = {}
     for place in {(row.user_id, row.project_id) for row in found}:
-        groups = service.users.group_filter(session, place[0])
-        held[place] = {role.id for role in assignment_rows.effective_roles(session, place[0], 'project', place[1], groups)}
+        held[place] = {role.id for role in delegation.held(service, session, *place)}
     _drop(service, session, [row.id for row in found if not {role.id for role in roles[row.id]} <= held[row.user_id, row.project_id]])
 
 

@@ -142,7 +142,7 @@ def _check_factors(service: IdentityService, proof: Proof, methods: Sequence[str
         return
     begun = [rule for rule in rules if set(rule) & set(methods)]
     # A receipt tells methods, not the limits of what was shown: those must be shown together with the rest.
-    if begun and proof.scope is None and proof.roles is None:
+    if begun and proof.scope is None and proof.roles is None and proof.parent is None:
         raise service.receipts.needed(user, proof.domain, methods, begun, before=before, began=began)
     raise Unauthorized(admin_detail=f'user {user.id} has to use more methods together')
 

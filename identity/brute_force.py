@@ -24,8 +24,14 @@ _MINUTE = 60.0
 _TRUSTED_FOR = 86400.0
 _TOLD_AGAIN = 3600.0
 _USER, _ADDRESS, _HOME = 'u', 'a', 'h'
-# Methods whose secret can be guessed: method -> where its user stands in what was sent.
-_GUESSABLE = ('password', 'totp', 'application_credential', 'ec2credential', 'oauth1')
+# Methods whose secret can be guessed -> what names its owner, besides the user; the first of them names it alone.
+_GUESSABLE = {
+    'password': (),
+    'totp': (),
+    'application_credential': ('id', 'name'),
+    'ec2credential': ('access',),
+    'oauth1': ('oauth_token',),
+}
 
 
 class BruteForceGuard:
@@ -137,13 +143,20 @@ def _digest(kind: str, *parts: Any) -> str:
 def names_in(identity: dict[str, Any]) -> list[Hashable]:
     """Whom the secrets of a request (`auth.identity`) are for, each name once. Empty where no secret could be guessed."""
     names: dict[Hashable, None] = {}
-    for method in _GUESSABLE:
+    for method, of_its_own in _GUESSABLE.items():
         given = identity.get(method)
         if isinstance(given, dict) and method in identity.get('methods', ()):
-            own = {key: given.get(key) for key in ('id', 'name', 'access', 'oauth_token') if isinstance(given.get(key), str)}
-            user = given.get('user')
-            names[_plain(user) if isinstance(user, dict) else (), tuple(sorted((k, _folded(v)) for k, v in own.items()))] = None
+            names[_name_in(given, of_its_own)] = None
     return list(names)
+
+
+def _name_in(given: dict[str, Any], of_its_own: tuple[str, ...]) -> Hashable:
+    """Whose secret was shown. What the method does not look at is not in it, else any nonsense beside would make a new name."""
+    said = {key: _folded(given.get(key)) for key in of_its_own}
+    user = given.get('user')
+    if said.get('id') or not isinstance(user, dict):
+        return (), tuple(said.items())[:1]
+    return _plain(user), tuple(said.items())
 
 
 def _plain(user: dict[str, Any]) -> Hashable:

@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from common.context import Context
 from common.db import duplicate_as, one_or_404
 from common.db.session import Session
-from common.errors import Conflict, InvalidInput, NotFound
+from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
 from identity import projects, users
 from identity.db import credentials as rows
@@ -20,7 +21,8 @@ from identity.one_time_passwords import TOTP, seed_of
 from identity.service import IdentityService
 
 EC2 = 'ec2'
-LIMITS = ('trust_id', 'app_cred_id', 'access_token_id')
+MADE_WITH = 'app_cred_id'
+LIMITS = ('trust_id', MADE_WITH, 'access_token_id')
 """What the blob of an EC2 credential may be bound to: that stays when it changes."""
 
 
@@ -68,8 +70,12 @@ def _digest(access: str) -> str:
 
 
 @retried
-def create(service: IdentityService, values: Mapping[str, Any]) -> CredentialRecord:
-    """Keep a secret. Raises NotFound for user and project, InvalidInput for the blob, Conflict when the access key is known."""
+def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) -> CredentialRecord:
+    """Keep a secret. Raises NotFound for user and project, InvalidInput for the blob, Conflict when the access key is known.
+
+    An access key that is made with an application credential is good for no more than that; Forbidden for another project.
+    """
+    values = _bound(ctx, values)
     digest = _access_digest_of(values)
     row = Credential(
         id=digest or new_hex_id(),  # as clients know it; the id stays when the access key changes later
@@ -86,6 +92,15 @@ def create(service: IdentityService, values: Mapping[str, Any]) -> CredentialRec
             session.add(row)
             session.flush()
     return _opened(service, row)
+
+
+def _bound(ctx: Context, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if values['type'] != EC2 or not ctx.application_credential_id or values['user_id'] != ctx.user_id:
+        return values
+    _access_key(values['blob'])
+    if values.get('project_id') != ctx.project_id:
+        raise Forbidden('With an application credential access keys are made for its own project.')
+    return {**values, 'blob': json.dumps({**json.loads(values['blob']), MADE_WITH: ctx.application_credential_id})}
 
 
 def _check_owner(service: IdentityService, session: Session, row: Credential) -> None:
@@ -118,9 +133,12 @@ def _check_limits_stay(before: str, after: str) -> None:
 def _access_key(blob: str) -> str:
     try:
         content = json.loads(blob)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict) or not all(isinstance(content.get(name), str) and content[name] for name in ('access', 'secret')):
+        texts = [content[name] for name in ('access', 'secret')] if isinstance(content, dict) else ['']
+        # Half of a surrogate pair can be written in JSON, but not signed with.
+        well = all(isinstance(text, str) and text.encode() for text in texts)
+    except (ValueError, KeyError, RecursionError):
+        well = False
+    if not well:
         raise InvalidInput('The blob of a credential of type ec2 is JSON with the texts "access" and "secret".', field='blob')
     return str(content['access'])
 

@@ -7,9 +7,10 @@ import json
 import uuid
 from typing import Any
 
+from common.context import Context
 from common.errors import NotFound
 from identity import credentials
-from identity.credentials import EC2, LIMITS, CredentialRecord
+from identity.credentials import EC2, LIMITS, MADE_WITH, CredentialRecord
 from identity.service import IdentityService
 
 
@@ -17,7 +18,8 @@ from identity.service import IdentityService
 class AccessKey:
     """An access key, its secret, and the project that requests signed with it are for.
 
-    `limits` names what else it is bound to: keys that came from Keystone may have been made by something that was delegated.
+    It opens no more than the application credential it was made with, if there is one. `limits` names what else it is bound to:
+    keys that came from Keystone may have been made by something that was delegated.
     """
 
     access: str
@@ -25,20 +27,24 @@ class AccessKey:
     user_id: str
     project_id: str
     trust_id: str | None = None
+    application_credential_id: str | None = None
     limits: tuple[str, ...] = ()
 
 
 def _key_of(record: CredentialRecord) -> AccessKey:
     content: dict[str, Any] = json.loads(record.blob)
-    limits = tuple(name for name in LIMITS if content.get(name))
-    return AccessKey(content['access'], content['secret'], record.user_id, record.project_id or '', content.get('trust_id'), limits)
+    limits = tuple(name for name in LIMITS if content.get(name) and name != MADE_WITH)
+    bound_to = str(content[MADE_WITH]) if content.get(MADE_WITH) else None
+    return AccessKey(
+        content['access'], content['secret'], record.user_id, record.project_id or '', content.get('trust_id'), bound_to, limits
+    )
 
 
-def create(service: IdentityService, user_id: str, project_id: str) -> AccessKey:
-    """Make a key pair for a user's requests to a project. Raises NotFound."""
+def create(service: IdentityService, ctx: Context, user_id: str, project_id: str) -> AccessKey:
+    """Make a key pair for a user's requests to a project. Raises NotFound; Forbidden (see `credentials.create`)."""
     content = {'access': uuid.uuid4().hex, 'secret': uuid.uuid4().hex, 'trust_id': None}
     values = {'user_id': user_id, 'project_id': project_id, 'type': EC2, 'blob': json.dumps(content)}
-    return _key_of(credentials.create(service, values))
+    return _key_of(credentials.create(service, ctx, values))
 
 
 def list_all(service: IdentityService, user_id: str) -> list[AccessKey]:

@@ -16,12 +16,11 @@ from typing import Any
 
 from common import clock
 from common.context import Context
-from common.db import one_or_404
+from common.db import duplicate_as, one_or_404
 from common.db.session import Session
 from common.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from common.ids import new_hex_id
-from identity import projects
-from identity.db import assignments as assignment_rows
+from identity import delegation, projects
 from identity.db import oauth1 as rows
 from identity.db import roles as role_rows
 from identity.db.models import Role
@@ -102,19 +101,20 @@ def request_token(service: IdentityService, signed: SignedRequest, project_id: s
     :raises InvalidInput: the consumer wants to be called back
     :raises NotFound: the project
     """
-    with service.write() as session:
+    with service.read() as session:
         consumer = _consumer_of(service, session, signed)
         if signed.callback != OUT_OF_BAND:
             raise InvalidInput(f'oauth_callback must be {OUT_OF_BAND}.', field='oauth_callback')
         projects.find(session, project_id)
-        secret = secrets.token_hex(_SECRET_BYTES)
-        expires_at = clock.now() + datetime.timedelta(seconds=service.oauth_options.request_token_duration)
-        made = RequestToken(
-            id=new_hex_id(), consumer_id=consumer.id, project_id=project_id, sealed=service.seal.seal(secret), expires_at=expires_at
-        )
-        session.add(made)
-        session.flush()
-        return Issued(made.id, secret, expires_at)
+    secret = secrets.token_hex(_SECRET_BYTES)
+    expires_at = clock.now() + datetime.timedelta(seconds=service.oauth_options.request_token_duration)
+    made = RequestToken(
+        id=new_hex_id(), consumer_id=consumer.id, project_id=project_id, sealed=service.seal.seal(secret), expires_at=expires_at
+    )
+    with service.db.write() as session:
+        _honour(service, session, signed)
+        _add(session, made)
+    return Issued(made.id, secret, expires_at)
 
 
 @retried
@@ -133,26 +133,14 @@ def authorize(service: IdentityService, ctx: Context, request_token_id: str, wan
         if token.user_id not in (None, ctx.user_id):
             raise Forbidden('This request was allowed by another user.')
         verifier = secrets.token_hex(8)
-        token.role_ids = _role_ids(_held(service, session, ctx.user_id, token.project_id), wanted)
+        offered = delegation.may_pass_on(service, session, ctx, ctx.user_id, token.project_id)
+        token.role_ids = delegation.choose(offered, wanted, _not_held)
         token.user_id, token.verifier_digest = ctx.user_id, _digest(verifier)
     return verifier
 
 
-def _held(service: IdentityService, session: Session, user_id: str, project_id: str) -> dict[str, str]:
-    """Names of the roles that a user has in a project, by id."""
-    groups = service.users.group_filter(session, user_id)
-    return {role.id: role.name for role in assignment_rows.effective_roles(session, user_id, 'project', project_id, groups)}
-
-
-def _role_ids(held: Mapping[str, str], wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-    by_name = {name: id_ for id_, name in held.items()}
-    chosen: dict[str, None] = {}
-    for reference in wanted:
-        role_id = reference.get('id') or by_name.get(reference.get('name') or '')
-        if role_id not in held:
-            raise Unauthorized('The authorizing user does not have the role that is asked for.')
-        chosen[str(role_id)] = None
-    return list(chosen)
+def _not_held(name: str | None) -> Unauthorized:
+    return Unauthorized('The authorizing user does not have the role that is asked for.', admin_detail=f'role {name}')
 
 
 @retried
@@ -161,58 +149,68 @@ def access_token(service: IdentityService, signed: SignedRequest) -> Issued:
 
     :raises Unauthorized: the request is not signed as it must be, was not allowed, has expired, or the verifier is wrong
     """
-    with service.write() as session:
+    with service.read() as session:
         asked = session.get(RequestToken, signed.token or '')
-        secret = service.seal.open(asked.sealed) if asked else ''
-        consumer = _consumer_of(service, session, signed, secret)
+        consumer = _consumer_of(service, session, signed, service.seal.open(asked.sealed) if asked else '')
+    secret, lifetime = secrets.token_hex(_SECRET_BYTES), service.oauth_options.access_token_duration
+    with service.db.write() as session:
+        asked = session.get(RequestToken, signed.token or '')
         if asked is None or asked.consumer_id != consumer.id or asked.expires_at <= clock.now() or asked.user_id is None:
             raise Unauthorized(admin_detail='the request token is unknown, expired, or not allowed by a user')
         if not hmac.compare_digest(asked.verifier_digest or '', _digest(signed.verifier or '')):
             raise Unauthorized(admin_detail='wrong verifier')
-        if not rows.take_request_token(session, asked.id):
-            raise Unauthorized(admin_detail='the request token was used meanwhile')
-        fresh = secrets.token_hex(_SECRET_BYTES)
-        lifetime = service.oauth_options.access_token_duration
+        _honour(service, session, signed)
         made = AccessToken(
             id=new_hex_id(),
             consumer_id=consumer.id,
             user_id=asked.user_id,
             project_id=asked.project_id,
-            sealed=service.seal.seal(fresh),
+            sealed=service.seal.seal(secret),
             role_ids=list(asked.role_ids),
             expires_at=clock.now() + datetime.timedelta(seconds=lifetime) if lifetime else None,
         )
-        session.add(made)
-        session.flush()
-        return Issued(made.id, fresh, made.expires_at)
+        if not rows.take_request_token(session, asked.id):
+            raise Unauthorized(admin_detail='the request token was used meanwhile')
+        _add(session, made)
+    return Issued(made.id, secret, made.expires_at)
 
 
 @retried
 def use(service: IdentityService, signed: SignedRequest) -> AccessToken:
     """The access token that a login was signed with. Raises Unauthorized."""
-    with service.write() as session:
+    with service.read() as session:
         token = session.get(AccessToken, signed.token or '')
         consumer = _consumer_of(service, session, signed, service.seal.open(token.sealed) if token else '')
-        if token is None or token.consumer_id != consumer.id:
-            raise Unauthorized(admin_detail='the access token is unknown')
-        if token.expires_at is not None and token.expires_at <= clock.now():
-            raise Unauthorized(f'The access token {token.id} has expired.')
-        return token
+    if token is None or token.consumer_id != consumer.id:
+        raise Unauthorized(admin_detail='the access token is unknown')
+    if token.expires_at is not None and token.expires_at <= clock.now():
+        raise Unauthorized(f'The access token {token.id} has expired.')
+    with service.db.write() as session:
+        _honour(service, session, signed)
+    return token
 
 
 def _consumer_of(service: IdentityService, session: Session, signed: SignedRequest, token_secret: str = '') -> Consumer:
-    """Who signed a request, which is honoured once. Raises Unauthorized."""
+    """Who signed a request. Raises Unauthorized for a wrong signature, or one that is too old."""
     consumer = session.get(Consumer, signed.consumer_key)
     secret = service.seal.open(consumer.sealed) if consumer else secrets.token_hex(_SECRET_BYTES)
     if not signed.is_signed_with(secret, token_secret) or consumer is None:
         raise Unauthorized(admin_detail='unknown consumer, or a wrong signature')
-    window = service.oauth_options.timestamp_window
-    if abs(clock.timestamp() - signed.timestamp) > window:
+    if abs(clock.timestamp() - signed.timestamp) > service.oauth_options.timestamp_window:
         raise Unauthorized('The time stamp of the request is too far off. Check the clock.')
-    until = datetime.datetime.fromtimestamp(signed.timestamp + window + 1, datetime.UTC).replace(tzinfo=None)
-    if not rows.see_request(session, signed.digest, until):
-        raise Unauthorized(admin_detail='the signed request was sent before')
     return consumer
+
+
+def _honour(service: IdentityService, session: Session, signed: SignedRequest) -> None:
+    """Note that a request is carried out, once. Raises Unauthorized the second time."""
+    end = signed.timestamp + service.oauth_options.timestamp_window + 1
+    if not rows.see_request(session, signed.digest, datetime.datetime.fromtimestamp(end, datetime.UTC).replace(tzinfo=None)):
+        raise Unauthorized(admin_detail='the signed request was sent before')
+
+
+def _add(session: Session, token: RequestToken | AccessToken) -> None:
+    with duplicate_as(session, Unauthorized(admin_detail='the consumer was deleted meanwhile')):
+        session.add(token)
 
 
 def _digest(verifier: str) -> str:

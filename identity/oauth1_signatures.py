@@ -73,7 +73,7 @@ def parse(method: str, url: str, query: str, authorization: str | None) -> Signe
     given = _header(authorization or '')
     try:
         timestamp, algorithm = int(given.get('oauth_timestamp', '')), given['oauth_signature_method'].upper()
-        if algorithm not in _DIGESTS or given.get('oauth_version', '1.0') != '1.0' or timestamp < 0:
+        if algorithm not in _DIGESTS or given.get('oauth_version', '1.0') != '1.0' or not 0 <= timestamp < 2**40:
             raise ValueError('unknown method or version')
         if not all(_KEY.match(key) for key in (given['oauth_consumer_key'], given.get('oauth_token', '-'))):
             raise ValueError('keys that cannot be ours')

@@ -47,26 +47,27 @@ def accept(service: IdentityService, user_id: str | None, given: str) -> bool:
         service.seal.seal('nobody')
         seeds = [('', None, base64.b32encode(os.urandom(20)).decode())]
     fits = _fitting(seeds, given, service.totp_options.included_previous_windows)
-    return bool(fits) and any(_spend(service, credential_id, step) for credential_id, step in fits)
+    return bool(fits) and _spend(service, fits)
 
 
 def _fitting(seeds: list[tuple[str, int | None, str]], given: str, earlier: int) -> list[tuple[str, int]]:
-    """The credentials, each with its step, that have this code; all of them are tried."""
+    """The credentials, each with its latest step, that have this code; all of them are tried."""
     now = int(clock.timestamp()) // _STEP
-    found = []
+    found: dict[str, int] = {}
     for credential_id, spent, blob in seeds:
         seed = seed_of(blob)
         for step in range(now, now - earlier - 1, -1):
             same = hmac.compare_digest(code(seed or b'\0', step).encode(), given.encode())
             if same and seed is not None and credential_id and (spent is None or spent < step):
-                found.append((credential_id, step))
-    return found
+                found.setdefault(credential_id, step)
+    return sorted(found.items())
 
 
-def _spend(service: IdentityService, credential_id: str, step: int) -> bool:
-    """Void a code; False when it is void already."""
+def _spend(service: IdentityService, fits: list[tuple[str, int]]) -> bool:
+    """Void a code for all devices that show it: a seed may have been given twice. False when it is void already for one of them."""
 
     def mark(session: Session) -> bool:
-        return rows.advance_step(session, credential_id, step)
+        spent = [rows.advance_step(session, credential_id, step) for credential_id, step in fits]
+        return all(spent)
 
     return bool(service.db.transaction(mark))

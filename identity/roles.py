@@ -93,6 +93,13 @@ def implications(service: IdentityService, prior_role_id: str) -> tuple[Role, li
         return one_or_404(session, Role, prior_role_id, 'role'), rows.implied_roles(session, prior_role_id)
 
 
+def with_implied(service: IdentityService, role_id: str) -> tuple[str, frozenset[str]]:
+    """A role's name, and the names that it puts into tokens: its own and those that it implies, of no domain. Raises NotFound."""
+    with service.read() as session:
+        role = one_or_404(session, Role, role_id, 'role')
+        return role.name, rows.names_with_implied(session, [role_id])
+
+
 def all_implications(service: IdentityService) -> list[tuple[Role, list[Role]]]:
     """Every role that implies others, with those."""
     with service.read() as session:

@@ -10,9 +10,8 @@ from common.errors import InvalidInput, NotFound, Unauthorized
 from identity import ec2, signatures
 from identity.authentication import Authenticated, finish
 from identity.brute_force import names_in
-from identity.db import projects as project_rows
 from identity.ec2 import AccessKey
-from identity.methods import Proof
+from identity.methods import Proof, application_credential, living
 from identity.service import IdentityService
 from identity.signatures import SignedRequest
 
@@ -69,8 +68,7 @@ def _prove(service: IdentityService, key: AccessKey | None, matches: Callable[[s
     if key.limits:
         raise Unauthorized(admin_detail=f'the access key {key.access} is bound to {", ".join(key.limits)}, which is not supported')
     with service.read() as session:
-        user = service.users.get_user(session, key.user_id)
-        domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None
-    if user is None or domain is None or not user.enabled or not domain.enabled:
-        raise Unauthorized(admin_detail=f'user {key.user_id} is gone or disabled')
+        user, domain = living(service, session, key.user_id)
+    if key.application_credential_id:
+        return application_credential.prove_by_key(service, key.application_credential_id, key.project_id, user, domain)
     return Proof(user, domain, scope={'project': {'id': key.project_id}})

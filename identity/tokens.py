@@ -7,7 +7,7 @@ import datetime
 from typing import Any
 
 from common import clock
-from common.errors import NotFound
+from common.errors import Forbidden, NotFound
 from common.tokens import Claims, Revocation
 from identity import application_credentials, catalog, oauth1, trusts
 from identity.authentication import Authenticated, Scope
@@ -29,8 +29,13 @@ class TokenView:
 
 
 def issue(service: IdentityService, found: Authenticated) -> str:
-    """The token of a finished authentication."""
-    return service.signer.issue(found.claims)
+    """The token of a finished authentication. Raises Forbidden where all the roles do not fit into one."""
+    try:
+        return service.signer.issue(found.claims)
+    except ValueError as error:
+        raise Forbidden(
+            'The user has so many roles there, or roles with such long names, that a token cannot hold them.', admin_detail=str(error)
+        ) from error
 
 
 def view_of(service: IdentityService, claims: Claims) -> TokenView:

@@ -12,8 +12,7 @@ from common.context import Context
 from common.db.session import Session
 from common.errors import Forbidden, InvalidInput, NotFound, Unauthorized
 from common.ids import new_hex_id
-from identity import application_credentials, projects, users
-from identity.db import assignments as assignment_rows
+from identity import application_credentials, delegation, projects, users
 from identity.db import projects as project_rows
 from identity.db import roles as role_rows
 from identity.db import trusts as rows
@@ -105,7 +104,7 @@ def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) ->
             redelegated_trust_id=passed_on.id if passed_on else None,
             role_ids=[],
         )
-        trust.role_ids = _role_ids(service, session, trust, values.get('roles') or ())
+        trust.role_ids = _role_ids(service, session, ctx, trust, values.get('roles') or ())
         if passed_on is not None:
             _limit(session, trust, passed_on)
         session.add(trust)
@@ -140,33 +139,20 @@ def _redelegation_count(service: IdentityService, values: Mapping[str, Any], pas
     return most if wanted is None else int(wanted)
 
 
-def _role_ids(service: IdentityService, session: Session, trust: Trust, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The roles that are asked for, each of which the source of the trust must have in the project. Raises NotFound."""
+def _role_ids(service: IdentityService, session: Session, ctx: Context, trust: Trust, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The roles that are asked for, each of which the source of the trust must have, and the caller may pass on. Raises NotFound."""
     if trust.project_id is None:
         return []
     projects.find(session, trust.project_id)
-    held = _held(service, session, trust)
-    by_name = {role.name: role.id for role in held}
-    ids = {role.id for role in held}
-    chosen: dict[str, None] = {}
-    for reference in wanted:
-        role_id = reference.get('id') or by_name.get(reference.get('name') or '')
-        if role_id not in ids:
-            raise NotFound('role', reference.get('id') or reference.get('name'))
-        chosen[str(role_id)] = None
-    return list(chosen)
-
-
-def _held(service: IdentityService, session: Session, trust: Trust) -> list[RoleRef]:
-    groups = service.users.group_filter(session, trust.source_user_id)
-    return assignment_rows.effective_roles(session, trust.source_user_id, 'project', trust.project_id or '', groups)
+    offered = delegation.may_pass_on(service, session, ctx, trust.source_user_id, trust.project_id)
+    return delegation.choose(offered, wanted, lambda name: NotFound('role', name))
 
 
 def _limit(session: Session, trust: Trust, passed_on: Trust) -> None:
     """Raises Forbidden where a trust would give more than the one it passes on; ends it no later."""
     if trust.project_id != passed_on.project_id:
         raise Forbidden('A trust is passed on for its own project.')
-    if not set(trust.role_ids) <= rows.with_implied(session, passed_on.role_ids):
+    if not set(trust.role_ids) <= role_rows.with_implied(session, passed_on.role_ids):
         raise Forbidden('Some of the requested roles are not in the trust that is passed on.')
     if trust.impersonation and not passed_on.impersonation:
         raise Forbidden('Impersonation is not allowed: the trust that is passed on has none.')
@@ -219,8 +205,8 @@ def grant(service: IdentityService, session: Session, proof: Proof, trust_id: st
         project = project_rows.project_ref(session, trust.project_id)
         if project is None or not project.enabled or not project.domain.enabled:
             raise Unauthorized(admin_detail=f'the project of trust {trust_id} is gone or disabled')
-        passed = rows.with_implied(session, trust.role_ids)
-        held = _held(service, session, trust)
+        passed = role_rows.with_implied(session, trust.role_ids)
+        held = delegation.held(service, session, trust.source_user_id, trust.project_id)
         if not set(trust.role_ids) <= {role.id for role in held}:
             raise Forbidden('The trustor has no longer all the roles of the trust.')
         roles = [role for role in held if role.id in passed]
@@ -248,7 +234,7 @@ def spend(service: IdentityService, trust: Trust) -> None:
     """Count one use, where they are limited. Raises Unauthorized when another request took the last one."""
     if trust.remaining_uses is None:
         return
-    with service.write() as session:
+    with service.db.write() as session:
         if not rows.spend_use(session, trust.id):
             raise Unauthorized(admin_detail=f'trust {trust.id} is used up')
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from common.errors import InvalidInput, TooLarge, Unavailable
-from common.privileged.confined import TookTooLong, give_away, run_confined
+from common.privileged.confined import TookTooLong, give_away, run_confined, take_back
 from common.privileged.run import CommandFailed
 from image.inspect import Inspection
 
@@ -63,7 +63,7 @@ def convert(
         with _explained(options):
             run_confined([*command, _SOURCE, _TARGET], folder, limits=bounds, timeout=options.conversion_timeout, while_waiting=check)
         made = folder / _TARGET
-        _own(made)
+        take_back(made)
         made.replace(target_path)
     return virtual_size
 
@@ -97,14 +97,6 @@ def _folder(source: pathlib.Path, target: pathlib.Path) -> Iterator[pathlib.Path
         if os.geteuid() == 0:
             os.chown(source, 0, os.getegid())
         shutil.rmtree(made, ignore_errors=True)
-
-
-def _own(path: pathlib.Path) -> None:
-    """Take a file of the confined process back."""
-    with path.open('rb') as file:
-        os.fchown(file.fileno(), os.geteuid(), os.getegid())
-        os.fchmod(file.fileno(), 0o640)
-        os.fsync(file.fileno())
 
 
 def _bounds(options: ImageOptions) -> dict[str, int]:

@@ -37,7 +37,8 @@ _ANSWER = 30.0  # seconds for the headers of an answer
 _TOTAL = 86_400.0  # seconds for one body, where the caller names no deadline
 _DEFAULT_PORTS = {'http': 80, 'https': 443}
 _SAFE = "/%:=&?~+!$,;'@()*[]"
-_RANGE = re.compile(r'bytes (\d+)-\d+/(\d+|\*)\Z')
+_RANGE = re.compile(r'bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)\Z', re.ASCII)
+_LENGTH = re.compile(r'\d{1,18}\Z', re.ASCII)  # a server says what it likes, which int() need not be able to read
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +93,13 @@ def _split(url: str) -> urllib.parse.SplitResult:
         raise _refusal('it cannot be read') from None
 
 
+def _joined(url: str, following: str) -> str:
+    try:
+        return urllib.parse.urljoin(url, following)
+    except ValueError:
+        raise _refusal('it redirects to what cannot be read') from None
+
+
 def _port(parts: urllib.parse.SplitResult) -> int:
     try:
         return parts.port or _DEFAULT_PORTS[parts.scheme]
@@ -104,18 +112,21 @@ def _addresses(rules: AddressRules, host: str, port: int) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise InvalidInput(
-            f'The URI cannot be fetched: host {host[:255]} has no address.', field='uri', code='uri_refused', admin_detail=str(error)
-        ) from None
+        raise _unreachable(host, str(error)) from None
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
     good = tuple(address for address in addresses if rules.allows(address))
     if not good:
-        raise InvalidInput(
-            f'The URI does not pass filtering: host {host[:255]} is not on the public Internet. '
-            'The operator may allow its network with [image] allowed_networks.',
-            field='uri', code='uri_refused', admin_detail=f'{host}: {", ".join(addresses)}',
-        )  # fmt: skip
+        raise _unreachable(host, ', '.join(addresses))
     return good
+
+
+def _unreachable(host: str, why: str) -> InvalidInput:
+    """The same words for every reason: else users could find out which names of the networks behind this service there are."""
+    return InvalidInput(
+        f'The URI does not pass filtering: host {host[:255]} has no address on the public Internet. '
+        'The operator may allow its network with [image] allowed_networks.',
+        field='uri', code='uri_refused', admin_detail=f'{host}: {why}',
+    )  # fmt: skip
 
 
 class Fetched:
@@ -131,7 +142,7 @@ class Fetched:
         match = _RANGE.match(response.headers.get('Content-Range', '')) if response.status == 206 else None
         self.start = int(match[1]) if match else 0
         length = response.headers.get('Content-Length', '')
-        self._length = int(length) if length.isdigit() else None
+        self._length = int(length) if _LENGTH.match(length) else None
         self.size: int | None = None
         if match and match[2] != '*':
             self.size = int(match[2])
@@ -209,7 +220,7 @@ def open_url(
             if following is None:
                 _check_answer(response)
                 return Fetched(response, wire, url, start, limit)
-            url = urllib.parse.urljoin(url, following)
+            url = _joined(url, following)
             wire.socket.close()
         except BaseException:
             wire.socket.close()

@@ -16,8 +16,9 @@ from common.ids import is_uuid, new_id
 from image import locations, quotas
 from image.db import images as image_queries
 from image.db import members as member_queries
+from image.db import staging as staging_queries
 from image.operations import clear
-from image.records import ACTIVE, BASE, DEACTIVATED, QUEUED, READ_ONLY, RESERVED_PREFIX, SAVING, ImageFilter, ImageRecord
+from image.records import ACTIVE, BASE, DEACTIVATED, QUEUED, READ_ONLY, RESERVED_PREFIX, SAVING, UPLOADING, ImageFilter, ImageRecord
 
 if TYPE_CHECKING:
     from common.db.session import Session
@@ -158,8 +159,12 @@ def delete(service: ImageService, ctx: Context, image_id: str) -> None:
         if record.protected:
             raise Forbidden(f'Image {image_id} is protected and cannot be deleted. Unset its "protected" attribute first.')
         clear.overtake(session, service, ctx, image_id)
+        # What lies there whole is removed at once, as the project's quota says; what arrives has an owner, who finds the image gone.
+        staged = record.upload_id if record.status == UPLOADING and not staging_queries.arriving(session, image_id) else None
         held = image_queries.remove_image(session, image_id)
     locations.purge(service, held)
+    if staged:
+        service.staging.remove(image_id, staged)
     if service.cache is not None:
         service.cache.unlink(image_id)
 

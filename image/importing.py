@@ -40,13 +40,14 @@ def start(service: ImageService, ctx: Context, image_id: str, body: dict[str, An
         record = images.find_own(service, ctx, image_id, policy, session)
     _check_method(service, method)
     _check_state(record, name)
-    stores = _stores(service, record, body, header_store)
+    _stores(service, record, body, header_store)
 
     def work(session: Session) -> None:
         fresh = images.find_own(service, ctx, image_id, policy, session)
         _check_state(fresh, name)
         if name == DIRECT and staging_queries.arriving(session, image_id):
             raise Conflict(f'The data of image {image_id} is still being staged.')
+        stores = _stores(service, fresh, body, header_store)
         given = {'image_id': image_id, 'import_req': body, 'backend': stores}
         task = tasks.begin(session, ctx, tasks.IMAGE_IMPORT, image_id, given)
         must_succeed = body.get('all_stores_must_succeed', True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from image.service import ImageService
 
 NAME = 'locations'
+_MOST_NEW = 16
 
 
 @dataclasses.dataclass(slots=True)
@@ -53,8 +54,11 @@ class LocationChanges:
         known = {service.stores.url_of(place) for place in record.locations}
         for change in mine:
             for url in _urls(change):
-                if url not in known and url not in made.looked_at:
-                    made.looked_at[url] = look_at(service, url)
+                if url in known or url in made.looked_at:
+                    continue
+                if len(made.looked_at) >= _MOST_NEW:
+                    raise InvalidInput(f'A patch adds at most {_MOST_NEW} locations: each is looked at while you wait.', field=NAME)
+                made.looked_at[url] = look_at(service, url)
         return made
 
     def _authorize(self, rule: str, record: ImageRecord) -> None:
@@ -85,6 +89,8 @@ class LocationChanges:
             raise InvalidInput('A location is an object with url and metadata, and validation_data if hashes are known.', field=NAME)
         if record.status not in (QUEUED, ACTIVE):
             raise Conflict(f'Image {record.id} is {record.status}; locations can be added while it is queued or active.')
+        if not isinstance(value['url'], str):
+            raise InvalidInput('The url of a location is a text.', field='url')
         place = self.looked_at.get(value['url'])
         if place is None or any(place.url == known.url for known in record.locations if known.status == queries.ACTIVE):
             raise InvalidInput('The image has this location already.', field='url')

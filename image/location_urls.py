@@ -69,7 +69,7 @@ def hashes_of(given: Any, known: str | None = None) -> dict[str, str]:
     if not given.get('os_hash_algo') or not given.get('os_hash_value'):
         raise InvalidInput('validation_data needs os_hash_algo and os_hash_value, or neither.', field='validation_data')
     algorithm = given['os_hash_algo']
-    if algorithm not in ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise InvalidInput(f'os_hash_algo is one of {", ".join(sorted(ALGORITHMS))}.', field='os_hash_algo')
     if known is not None and algorithm != known:
         raise Conflict(f'The image has a {known} hash; give the location one of the same kind.', code='other_data')

@@ -32,7 +32,7 @@ def opener(service: ImageService, run: Run) -> Open:
 def described(service: ImageService, ctx: Context, params: dict[str, Any]) -> dict[str, Any]:
     """What another image service says of an image that the caller may read there.
 
-    :returns: disk_format, container_format, size, os_hash_value, and the properties that the operator lets through
+    :returns: disk_format, container_format, size, os_hash_algo, os_hash_value, and the properties that the operator lets through
     :raises: NotFound (no such service, no such image, or none that the caller may see), Conflict (it has no data), Unavailable
 
     The question is asked as the service's own user, so it is here that the caller's right is judged. Both regions have one identity.
@@ -50,7 +50,8 @@ def described(service: ImageService, ctx: Context, params: dict[str, Any]) -> di
         raise Conflict(f'Image {source["image"]} in region {source["region"]} is {found.get("status")}, not active.')
     wanted = service.options.import_properties
     properties = {name: value for name, value in found.items() if isinstance(value, str) and _passes(name, wanted)}
-    return {'properties': properties} | {name: found.get(name) for name in ('disk_format', 'container_format', 'size', 'os_hash_value')}
+    kept = ('disk_format', 'container_format', 'size', 'os_hash_algo', 'os_hash_value')
+    return {'properties': properties} | {name: found.get(name) for name in kept}
 
 
 def _may_read(remote: RestClient, ctx: Context, found: dict[str, Any]) -> bool:

@@ -63,9 +63,9 @@ def _begin(service: ImageService, ctx: Context, image_id: str, stage_id: str) ->
         if record.status != QUEUED:
             raise Conflict(f'Data can be staged for a queued image only; image {image_id} is {record.status}.')
         until = now() + datetime.timedelta(seconds=service.options.upload_idle)
-        image_queries.set_columns(
-            session, image_id, expect={'status': QUEUED}, status=UPLOADING, upload_id=stage_id, upload_until=until, updated_at=now()
-        )
+        values = {'status': UPLOADING, 'upload_id': stage_id, 'upload_until': until, 'updated_at': now()}
+        if not image_queries.set_columns(session, image_id, expect={'status': QUEUED}, **values):
+            raise Conflict(f'Image {image_id} is being changed by somebody else. Try again.')
 
     quotas.enforced(service, owner, quotas.STAGING, work)
     return owner

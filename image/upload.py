@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from common.clock import now
 from common.context import Context
-from common.errors import Forbidden, TooLarge
+from common.errors import Conflict, Forbidden, TooLarge
 from image import caching, images, locations, quotas, reading, receiving
 from image.db import images as queries
 from image.db import locations as location_queries
@@ -52,7 +52,10 @@ def _begin(service: ImageService, ctx: Context, image_id: str, store: str) -> tu
         record = images.find_own(service, ctx, image_id, 'image:data:upload', session)
         images.check_data_allowed(record)
         values = {'status': SAVING, 'upload_id': lease.upload_id, 'upload_until': lease.until()}
-        queries.set_columns(session, image_id, expect={'status': QUEUED}, **values)
+        # The format decides what the data is inspected for: it has to be the one that was read.
+        expect = {'status': QUEUED, 'disk_format': record.disk_format, 'container_format': record.container_format}
+        if not queries.set_columns(session, image_id, expect=expect, **values):
+            raise Conflict(f'Image {image_id} is being changed by somebody else. Try again.')
         lease.begin(session)
         return record
 

@@ -12,6 +12,8 @@ from common.config import ConfigError, Settings
 from common.secrets import write_secret
 
 CONFIG, LOCAL = 'pileus.conf', 'local.conf'
+ADMIN_PORT = 35357
+"""Where older tools look for the administrators' side of identity v2.0."""
 _SECRETS = ('admin-password', 'demo-password', 'service-password')
 
 

@@ -141,7 +141,7 @@ class Up:
 
     def _values(self) -> dict[str, dict[str, Any]]:
         """What differs from the defaults."""
-        values: dict[str, dict[str, Any]] = {'service': {'state_dir': self.state}}
+        values: dict[str, dict[str, Any]] = {'service': {'state_dir': self.state}, 'identity': {'admin_port': state_files.ADMIN_PORT}}
         if self.given.simulated:
             # Guests outlive a killed worker, as those of a hypervisor do.
             values['compute'] = {'driver': 'simulated', 'simulated_hosts': self.given.hosts, 'simulated_state': self.state / 'simulated'}
@@ -199,7 +199,7 @@ class Up:
         from keystoneauth1.identity.v3 import Password
         from keystoneauth1.session import Session
 
-        endpoints = Settings.load([self.state / state_files.CONFIG]).get(EndpointOptions)
+        endpoints = Settings.load(state_files.files(self.state)).get(EndpointOptions)
         auth = Password(
             auth_url=f'{endpoints.identity}/v3', username=user, password=state_files.secret(self.state, f'{user}-password'), project_name=user,
             user_domain_id='default', project_domain_id='default',

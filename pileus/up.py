@@ -64,6 +64,7 @@ def values_of(wish: Wish, broker_url: str = '', database_url: str = '') -> dict[
     """The settings of a cloud, by group."""
     found: dict[str, dict[str, Any]] = {
         'service': {'state_dir': wish.state, 'bind': wish.address},
+        'identity': {'admin_port': state_files.ADMIN_PORT + wish.port_offset},
         'endpoints': {
             field.name: f'http://{wish.address}:{int(str(field.default).rpartition(":")[2]) + wish.port_offset}'
             for field in dataclasses.fields(EndpointOptions)

@@ -7,6 +7,7 @@ be seen as a leak. Both calls to the host may be repeated; a caller that died in
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from volume.service import VolumeService
+
+
+_LONGEST_COPY = datetime.timedelta(hours=3)  # longer than the deadline of `volume.create`
 
 
 def find(service: VolumeService, ctx: Context, session: Session, attachment_id: str) -> tuple[Attachment, Volume]:
@@ -47,11 +51,12 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
     """
     volume_id, instance_id = body['volume_uuid'], body.get('instance_uuid')
     with service.db.write() as session:
+        volume_queries.hold(session, volume_id)
         volume = volumes.find(service, ctx, session, volume_id, 'volume:attachments:create')
         existing = queries.of_volume(session, volume_id)
         mine = next((a for a in existing if a.instance_id == instance_id and instance_id is not None), None)
         if mine is None:
-            _check_attachable(volume, existing)
+            _check_attachable(session, volume, existing)
             mine = Attachment(
                 id=new_id(),
                 volume_id=volume_id,
@@ -67,13 +72,16 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
     return mine
 
 
-def _check_attachable(volume: Volume, existing: list[Attachment]) -> None:
+def _check_attachable(session: Session, volume: Volume, existing: list[Attachment]) -> None:
     if existing:
         raise InvalidInput(
             f'Invalid volume: volume {volume.id} is in use by server {existing[0].instance_id}; detach it there first.', field='status'
         )
     if volume.status not in ATTACHABLE:
         raise InvalidInput(f'Invalid volume: volume {volume.id} is {volume.status}; it must be available to be attached.', field='status')
+    # What is copied piece by piece would be of no one moment if somebody wrote to it meanwhile.
+    if volume_queries.is_copied(session, volume.id, now() - _LONGEST_COPY):
+        raise InvalidInput(f'Invalid volume: volume {volume.id} is being copied; wait until its snapshot or copy is there.', field='status')
 
 
 def connect(service: VolumeService, ctx: Context, attachment_id: str, connector: dict[str, Any]) -> Attachment:

@@ -10,6 +10,7 @@ from common.errors import Conflict, InvalidInput, NotFound
 from common.ids import new_id
 from volume import quotas, volumes
 from volume.db import snapshots as queries
+from volume.db import volumes as volume_queries
 from volume.db.models import Snapshot
 from volume.operations.snapshot import CREATE_SNAPSHOT, DELETE_SNAPSHOT
 from volume.volume_states import AVAILABLE, CREATING, DELETING, ERROR, ERROR_DELETING, IN_USE
@@ -41,6 +42,7 @@ def find(service: VolumeService, ctx: Context, session: Session, snapshot_id: st
 def create(service: VolumeService, ctx: Context, body: dict[str, Any], force: bool) -> Snapshot:
     """Start to keep a volume as it is. Raises NotFound, InvalidInput (in use without `force`), OverQuota."""
     with service.db.write() as session:
+        volume_queries.hold(session, body['volume_id'])
         volume = volumes.find(service, ctx, session, body['volume_id'])
         if volume.status not in ((AVAILABLE, IN_USE) if force else (AVAILABLE,)):
             raise InvalidInput(

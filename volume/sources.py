@@ -61,8 +61,8 @@ def of_image(service: VolumeService, ctx: Context, image_id: str) -> Source:
         raise InvalidInput(f'Image {image_id} is not active.', field=field)
     if image['container_format'] != 'bare':
         raise InvalidInput(f'Image {image_id} is a {image["container_format"]}, not a bare disk.', field=field)
-    data = {'image_id': image['id'], 'image_name': image['name'] or '', **{name: str(image[name]) for name in _SHOWN}}
-    data |= {name: str(value) for name, value in image.items() if name not in _ATTRIBUTES}
+    data = {name: str(value) for name, value in image.items() if name not in _ATTRIBUTES}
+    data |= {'image_id': image['id'], 'image_name': image['name'] or '', **{name: str(image[name]) for name in _SHOWN}}
     least = max(1, image['min_disk'], -(-int(image.get('virtual_size') or image.get('size') or 0) // _GIB))
     return Source({'image': {name: image.get(name) for name in _KEPT}}, least, None, {'bootable': True, 'image_metadata': data})
 
@@ -83,6 +83,7 @@ def of_snapshot(service: VolumeService, ctx: Context, session: Session, snapshot
 
 def of_volume(service: VolumeService, ctx: Context, session: Session, volume_id: str) -> Source:
     """Another volume. Raises NotFound, InvalidInput."""
+    queries.hold(session, volume_id)
     volume = volumes.find(service, ctx, session, volume_id)
     if volume.status not in (AVAILABLE, IN_USE):
         raise InvalidInput(f'Volume {volume_id} is {volume.status}; only of an available one a copy can be made.', field='source_volid')

@@ -23,6 +23,7 @@ def delete(service: VolumeService, ctx: Context, volume_id: str, *, force: bool 
     :param cascade: delete its snapshots too; without it a volume that has some stays
     """
     with service.db.write() as session:
+        queries.hold(session, volume_id)
         volume = volumes.find(service, ctx, session, volume_id, 'volume:volumes:force_delete' if force else 'volume:volumes:delete')
         if volume.status == DELETING:
             return

@@ -6,7 +6,9 @@ Used through `common.quota`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +21,12 @@ class QuotaTables:
 
     limits: sa.Table
     projects: sa.Table
+
+    @functools.cached_property
+    def limits_of(self) -> sa.Select[Any]:
+        """(resource, limit) of the project `b_project`; made once, since every allocation asks."""
+        t = self.limits
+        return sa.select(t.c.resource, t.c.hard_limit).where(t.c.project_id == sa.bindparam('b_project'))
 
 
 def quota_tables(metadata: sa.MetaData) -> QuotaTables:
@@ -54,9 +62,7 @@ def lock_project(session: Session, tables: QuotaTables, project_id: str) -> None
 
 def read_limits(session: Session, tables: QuotaTables, project_id: str) -> dict[str, int]:
     """The limits stored for a project."""
-    t = tables.limits
-    rows = session.execute(sa.select(t.c.resource, t.c.hard_limit).where(t.c.project_id == project_id))
-    return {row.resource: row.hard_limit for row in rows}
+    return {row.resource: row.hard_limit for row in session.execute(tables.limits_of, {'b_project': project_id})}
 
 
 def write_limits(session: Session, tables: QuotaTables, project_id: str, limits: Mapping[str, int]) -> None:

@@ -14,6 +14,8 @@ LOG = logging.getLogger('pileus.access')
 _LONGEST_PATH = 500
 # Version 2.0 of the identity API has tokens in its addresses.
 _TOKEN_IN_PATH = re.compile(r'(?<=/tokens/)[^/?]{33,}')
+# What clients put there by mistake, or sign links with.
+_SECRET_IN_QUERY = re.compile(r'([?&][^=&?]*(?:token|secret|password|passcode|signature|verifier)=)[^&]+', re.IGNORECASE)
 
 
 class AccessLog:
@@ -61,7 +63,7 @@ class AccessLog:
 
 def printable(text: str) -> str:
     """A path that can neither forge a line of its own in the log nor bring a token into it."""
-    short = _TOKEN_IN_PATH.sub('...', text)[:_LONGEST_PATH]
+    short = _SECRET_IN_QUERY.sub(r'\1...', _TOKEN_IN_PATH.sub('...', text)[:_LONGEST_PATH])
     return short if short.isprintable() else repr(short)
 
 

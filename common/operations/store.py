@@ -56,6 +56,7 @@ class Store:
         self._release = (
             sa.update(t).where(t.c.waits_for == sa.bindparam('b_waits_for')).values(waits_for=None, run_at=sa.bindparam('b_now'))
         )
+        self._live = sa.select(t).where(t.c.live_key.in_(sa.bindparam('b_keys', expanding=True)))
         self._waiting = sa.select(t.c.id, t.c.place).where(t.c.waits_for == sa.bindparam('b_waits_for'))
 
     # -- one operation
@@ -197,7 +198,7 @@ class Store:
 
     def live(self, session: Session, keys: Sequence[str]) -> Record | None:
         """The operation that owns the resource of one of these live keys."""
-        row = session.execute(self._select.where(self.tables.operations.c.live_key.in_(keys))).first()
+        row = session.execute(self._live, {'b_keys': list(keys)}).first()
         return None if row is None else Record(**row._mapping)
 
     def find(self, session: Session, *, limit: int = 1000, newest: bool = True, **columns: Any) -> list[Record]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pathlib
 import pwd
+import stat
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,6 +36,33 @@ def give_away(folder: pathlib.Path) -> None:
     if os.geteuid() == 0:
         entry = pwd.getpwnam(NOBODY)
         os.chown(folder, entry.pw_uid, entry.pw_gid)
+
+
+def take_back(path: pathlib.Path, *, mode: int = 0o640) -> None:
+    """Make a file that a confined command has written ours, durably.
+
+    The command may have been taken over by the data it worked on: a link that it left, which would lead to a file of ours, is refused,
+    and with the folder of the file goes what it would need to put one there later.
+
+    :raises: PileusError when it is anything but a plain file with one name
+    """
+    if os.geteuid() == 0:
+        os.chown(path.parent, os.geteuid(), os.getegid())
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise PileusError('A confined command has left no plain file.', admin_detail=f'{path}: {error}') from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise PileusError(
+                'A confined command has left no plain file.', admin_detail=f'{path}: mode {found.st_mode:o}, {found.st_nlink} names'
+            )
+        os.fchown(descriptor, os.geteuid(), os.getegid())
+        os.fchmod(descriptor, mode)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def run_confined(

@@ -12,11 +12,10 @@ from compute.api import answers
 from compute.api.server_view import links
 from compute.api.versions import minor
 from compute.db import flavors as queries
-from compute.db.models import Flavor
 
 
-def view(call: Call, flavor: Flavor) -> dict[str, Any]:
-    """A flavor as clients see it."""
+def view(call: Call, flavor: Any) -> dict[str, Any]:
+    """A flavor (a record or a row of a list) as clients see it."""
     body = {
         'id': flavor.id,
         'name': flavor.name,
@@ -37,7 +36,7 @@ def view(call: Call, flavor: Flavor) -> dict[str, Any]:
     return body
 
 
-def _page(call: Call) -> tuple[list[Flavor], Any]:
+def _page(call: Call) -> tuple[list[Any], Any]:
     page = call.paging('flavorid:asc')
     order = list(page.sort)
     unknown = [key for key, _ in order if key not in queries.SORTABLE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import Any
 
@@ -50,7 +51,7 @@ class ServerView:
             'status': status,
             'tenant_id': server.project_id,
             'user_id': server.user_id,
-            'metadata': _metadata(server),
+            'metadata': server.server_metadata,
             'hostId': host_id(server.project_id, server.host),
             'image': {'id': server.image_id, 'links': self._bookmark('images', server.image_id)} if server.image_id else '',
             'flavor': self._flavor(server),
@@ -128,7 +129,7 @@ class ServerView:
                     'OS-EXT-SRV-ATTR:kernel_id': '',
                     'OS-EXT-SRV-ATTR:ramdisk_id': '',
                     'OS-EXT-SRV-ATTR:root_device_name': '/dev/vda',
-                    'OS-EXT-SRV-ATTR:user_data': getattr(server, 'user_data', None),
+                    'OS-EXT-SRV-ATTR:user_data': server.user_data,
                 }
             if self.minor >= 16:
                 body['host_status'] = 'UP' if server.host else ''
@@ -146,15 +147,11 @@ class ServerView:
             body['locked_reason'] = server.locked_reason
 
 
-def _metadata(server: Any) -> dict[str, str]:
-    return server.server_metadata if hasattr(server, 'server_metadata') else server._mapping['metadata']
-
-
 def _group_names(server: Any) -> list[str]:
-    requested = getattr(server, 'requested', None)
-    return list(requested.get('security_group_names', ())) if requested else ['default']
+    return list(server.requested.get('security_group_names', ())) if server.requested else ['default']
 
 
+@functools.lru_cache(4096)
 def host_id(project_id: str, host: str | None) -> str:
     """A name for the host that tells a project nothing but whether two of its servers share one."""
     return hashlib.sha224(f'{project_id}{host}'.encode()).hexdigest() if host else ''

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
+from common.db.records import records
 from compute.db.models import Flavor, FlavorAccess
 
 _COLUMNS = Flavor.__table__.columns
@@ -64,22 +67,30 @@ def list_flavors(
     order: Sequence[tuple[str, str]],
     limit: int | None,
     marker: Flavor | None,
-) -> list[Flavor]:
-    """A page of flavors. `public` None: public ones and the project's; `everything`: what an administrator sees."""
-    query = select(Flavor).where(Flavor.root_gib >= min_disk, Flavor.memory_mib >= min_ram)
-    mine = Flavor.id.in_(select(FlavorAccess.flavor_id).where(FlavorAccess.project_id == project_id))
+) -> list[Any]:
+    """A page of rows. `public` None: public ones and the project's; `everything`: what an administrator sees."""
+    query = _listing(public, everything, tuple(order), limit is not None)
+    if marker is not None:
+        query = query.where(_after(marker, order))
+    values = {'b_disk': min_disk, 'b_memory': min_ram, 'b_project': project_id, 'b_limit': limit}
+    return records(session.execute(query, values))
+
+
+@functools.lru_cache(64)
+def _listing(public: bool | None, everything: bool, order: tuple[tuple[str, str], ...], limited: bool) -> Select[Any]:
+    """The statement of a list: made once for each shape, since making it takes longer than the query."""
+    query = select(*_COLUMNS).where(_COLUMNS['root_gib'] >= bindparam('b_disk'), _COLUMNS['memory_mib'] >= bindparam('b_memory'))
+    mine = _COLUMNS['id'].in_(select(FlavorAccess.flavor_id).where(FlavorAccess.project_id == bindparam('b_project')))
     if public is not None:
-        query = query.where(Flavor.is_public.is_(public))
+        query = query.where(_COLUMNS['is_public'].is_(public))
         if not public and not everything:
             query = query.where(mine)
     elif not everything:
-        query = query.where(or_(Flavor.is_public.is_(True), mine))
-    if marker is not None:
-        query = query.where(_after(marker, order))
+        query = query.where(or_(_COLUMNS['is_public'].is_(True), mine))
     for key, direction in order:
         column = SORTABLE[key]
         query = query.order_by(column.asc() if direction == 'asc' else column.desc())
-    return list(session.scalars(query.limit(limit) if limit is not None else query))
+    return query.limit(bindparam('b_limit', type_=Integer)) if limited else query
 
 
 def _after(marker: Flavor, order: Sequence[tuple[str, str]]) -> ColumnElement[bool]:

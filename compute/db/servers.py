@@ -6,15 +6,25 @@ import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.db.records import records
 from compute.db.models import TABLES, Server, ServerVolume
 
 COLUMNS = Server.__table__.columns
 # The columns that lists show; user data, keys and requests stay out of them.
 _HEAVY = {'public_key', 'user_data'}
-LISTED = [column for column in COLUMNS if column.name not in _HEAVY]
+# Rows have the attributes of records, so that views need not ask what they were given.
+_LISTED = select(
+    *(column.label('server_metadata') if column.name == 'metadata' else column for column in COLUMNS if column.name not in _HEAVY),
+    null().label('user_data'),
+)
+_VOLUMES_OF = (
+    select(ServerVolume)
+    .where(ServerVolume.server_id.in_(bindparam('b_servers', expanding=True)))
+    .order_by(ServerVolume.created_at, ServerVolume.id)
+)
 SORTABLE = {
     name: COLUMNS[name]
     for name in (
@@ -37,15 +47,15 @@ def project_and_user(session: Session, server_id: str) -> Row[Any] | None:
 
 def list_servers(
     session: Session, conditions: Sequence[ColumnElement[bool]], order: Sequence[tuple[str, str]], limit: int | None, marker: Any | None
-) -> list[Row[Any]]:
+) -> list[Any]:
     """A page of rows. `order` ends with a unique key; `marker` is the last row of the page before."""
-    query = select(*LISTED).where(*conditions)
+    query = _LISTED.where(*conditions)
     if marker is not None:
         query = query.where(_after(marker, order))
     for key, direction in order:
         column = SORTABLE[key]
         query = query.order_by(column.asc() if direction == 'asc' else column.desc())
-    return list(session.execute(query.limit(limit) if limit is not None else query))
+    return records(session.execute(query.limit(limit) if limit is not None else query))
 
 
 def _after(marker: Any, order: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
@@ -85,9 +95,7 @@ def volumes_of(session: Session, server_ids: Iterable[str]) -> dict[str, list[Se
     """Volumes by server: one query, however many servers."""
     found: dict[str, list[ServerVolume]] = {server_id: [] for server_id in server_ids}
     if found:
-        for volume in session.scalars(
-            select(ServerVolume).where(ServerVolume.server_id.in_(found)).order_by(ServerVolume.created_at, ServerVolume.id)
-        ):
+        for volume in session.scalars(_VOLUMES_OF, {'b_servers': list(found)}).all():
             found[volume.server_id].append(volume)
     return found
 

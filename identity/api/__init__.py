@@ -5,6 +5,7 @@ from __future__ import annotations
 from identity.api.access_rules import ACCESS_RULES
 from identity.api.application_credentials import APPLICATION_CREDENTIALS
 from identity.api.auth import TOKENS
+from identity.api.certificates import CERTIFICATES
 from identity.api.credentials import CREDENTIALS
 from identity.api.domain_config import DOMAIN_CONFIG
 from identity.api.domains import DOMAINS
@@ -61,5 +62,6 @@ RESOURCES = (
     LIMITS,
     DOMAIN_CONFIG,
     REVOCATION_EVENTS,
+    CERTIFICATES,
     *RESOURCES_V2,
 )

@@ -47,6 +47,13 @@ def authorize(call: Call, rule: str, **values: Any) -> None:
     call.authorize(rule, target(call, **values))
 
 
+def user_in_path(call: Call, rule: Rule) -> str:
+    """The user of the path. Raises Forbidden unless the caller may do this to what is that user's."""
+    user_id = call.params['user_id']
+    authorize(call, rule.name, user_id=user_id)
+    return user_id
+
+
 def unseen(call: Call, rule: str, error: NotFound) -> Exception:
     """What to raise for a thing that does not exist: who may not look must not learn even that."""
     return error if call.allowed(rule, target(call)) else Forbidden(f"Policy doesn't allow {rule} to be performed.", details={'rule': rule})

@@ -24,26 +24,22 @@ def access_rule_view(call: Call, rule: AccessRuleRecord) -> dict[str, Any]:
     return {**rule_view(rule), 'links': self_link(call, f'users/{rule.user_id}/access_rules/{rule.id}')}
 
 
-def _user(call: Call, rule: Rule) -> str:
-    user_id = call.params['user_id']
-    access.authorize(call, rule.name, user_id=user_id)
-    return user_id
-
-
 def list_rules(call: Call) -> Reply:
     """The access rules of a user that fit the filters."""
-    found = access_rules.list_all(call.service, _user(call, SEE), call.filters)
+    found = access_rules.list_all(call.service, access.user_in_path(call, SEE), call.filters)
     return paged(call, found, lambda rule: access_rule_view(call, rule))
 
 
 def show_rule(call: Call) -> dict[str, Any]:
     """One access rule."""
-    return access_rule_view(call, access_rules.get(call.service, _user(call, SEE), call.params['access_rule_id']))
+    return access_rule_view(call, access_rules.get(call.service, access.user_in_path(call, SEE), call.params['access_rule_id']))
 
 
 def delete_rule(call: Call) -> None:
     """Forget an access rule that no application credential uses."""
-    access_rules.delete(call.service, _user(call, DELETE_), call.params['access_rule_id'])
+    user_id = access.user_in_path(call, DELETE_)
+    access.refuse_delegated(call)
+    access_rules.delete(call.service, user_id, call.params['access_rule_id'])
 
 
 _ALL = '/v3/users/{user_id}/access_rules'

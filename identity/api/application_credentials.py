@@ -46,34 +46,28 @@ def credential_view(call: Call, record: ApplicationCredentialRecord) -> dict[str
     return {**shown, 'access_rules': [rule_view(rule) for rule in record.access_rules]} if record.access_rules else shown
 
 
-def _user(call: Call, rule: Rule) -> str:
-    user_id = call.params['user_id']
-    access.authorize(call, rule.name, user_id=user_id)
-    return user_id
-
-
 def list_credentials(call: Call) -> Reply:
     """The application credentials of a user."""
-    found = application_credentials.list_all(call.service, _user(call, SEE), call.filters.get('name'))
+    found = application_credentials.list_all(call.service, access.user_in_path(call, SEE), call.filters.get('name'))
     return paged(call, found, lambda record: credential_view(call, record))
 
 
 def create_credential(call: Call) -> dict[str, Any]:
     """Make one; only this answer has the secret."""
-    _user(call, CREATE)
+    access.user_in_path(call, CREATE)
     record, secret = application_credentials.create(call.service, call.ctx, call.body)
     return {**credential_view(call, record), 'secret': secret}
 
 
 def show_credential(call: Call) -> dict[str, Any]:
     """One application credential."""
-    user_id = _user(call, SEE)
+    user_id = access.user_in_path(call, SEE)
     return credential_view(call, application_credentials.get(call.service, call.params['application_credential_id'], user_id))
 
 
 def delete_credential(call: Call) -> None:
     """Forget one; its tokens become void."""
-    application_credentials.delete(call.service, call.ctx, _user(call, DELETE_), call.params['application_credential_id'])
+    application_credentials.delete(call.service, call.ctx, access.user_in_path(call, DELETE_), call.params['application_credential_id'])
 
 
 _ALL = '/v3/users/{user_id}/application_credentials'

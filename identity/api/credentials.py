@@ -60,7 +60,7 @@ def create_credential(call: Call) -> dict[str, Any]:
     values = {'user_id': call.ctx.user_id, **with_extra(call.body, _KNOWN)}
     access.authorize(call, CHANGE.name, user_id=values['user_id'])
     access.refuse_delegated(call)
-    return credential_view(call, credentials.create(call.service, values))
+    return credential_view(call, credentials.create(call.service, call.ctx, values))
 
 
 def show_credential(call: Call) -> dict[str, Any]:

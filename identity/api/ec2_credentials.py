@@ -21,22 +21,25 @@ CREATE = {
 }
 
 
-def key_view(call: Call, key: AccessKey) -> dict[str, Any]:
-    """An access key as the API shows it."""
+def plain_view(key: AccessKey) -> dict[str, Any]:
+    """An access key as version 2.0 shows it."""
     return {
         'access': key.access,
         'secret': key.secret,
         'user_id': key.user_id,
         'tenant_id': key.project_id,
         'trust_id': key.trust_id,
-        'links': self_link(call, f'users/{key.user_id}/credentials/OS-EC2/{key.access}'),
     }
+
+
+def key_view(call: Call, key: AccessKey) -> dict[str, Any]:
+    """An access key as the API shows it: as version 2.0 does, and where it is."""
+    return {**plain_view(key), 'links': self_link(call, f'users/{key.user_id}/credentials/OS-EC2/{key.access}')}
 
 
 def user_of(call: Call, rule: Rule) -> str:
     """The user of the path, if the caller may do this to the access keys of that user. Raises Forbidden."""
-    user_id = call.params['user_id']
-    access.authorize(call, rule.name, user_id=user_id)
+    user_id = access.user_in_path(call, rule)
     access.refuse_delegated(call)
     return user_id
 
@@ -48,7 +51,7 @@ def list_keys(call: Call) -> list[dict[str, Any]]:
 
 def create_key(call: Call) -> Reply:
     """Make an access key for a project. The request is not wrapped, the answer is."""
-    made = ec2.create(call.service, user_of(call, CHANGE), call.body['tenant_id'])
+    made = ec2.create(call.service, call.ctx, user_of(call, CHANGE), call.body['tenant_id'])
     return Reply({'credential': key_view(call, made)}, wrap=False)
 
 

@@ -67,7 +67,7 @@ def show_group(call: Call) -> dict[str, Any]:
     project_id, group_id = call.params['project_id'], call.params['endpoint_group_id']
     endpoint_groups.check_group(call.service, project_id, group_id)
     links = self_link(call, f'OS-EP-FILTER/endpoint_groups/{group_id}/projects/{project_id}')
-    return {'id': group_id, 'endpoint_group_id': group_id, 'project_id': project_id, 'links': links}
+    return {'endpoint_group_id': group_id, 'project_id': project_id, 'links': links}
 
 
 def check_group(call: Call) -> None:
@@ -96,7 +96,7 @@ ENDPOINT_FILTER = Resource(
         HEAD(_ENDPOINT, check_endpoint, policy=SEE, ok=204, body=None),
         DELETE(_ENDPOINT, take_endpoint, policy=CHANGE),
         PUT(_GROUP, give_group, policy=CHANGE, ok=204, body=None),
-        GET(_GROUP, show_group, policy=SEE, member='project'),
+        GET(_GROUP, show_group, policy=SEE, member='project_endpoint_group'),
         HEAD(_GROUP, check_group, policy=SEE, body=None),
         DELETE(_GROUP, take_group, policy=CHANGE),
     ],

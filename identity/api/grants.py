@@ -17,9 +17,12 @@ from identity.api import access
 from identity.api.roles import role_view
 from identity.db.assignments import SYSTEM, Grant
 
-# The manager of a domain gives the roles below the own one, and only those.
+# The manager of a domain gives the roles below the own one, and only those. Its admin gives all but what would make an administrator
+# or a service of the cloud: the roles admin and service are that on any project.
+_OF_CLOUD = frozenset({'admin', 'service'})
 _GIVABLE = "('manager':%(role_name)s or 'member':%(role_name)s or 'reader':%(role_name)s)"
-_GIVE = f'{access.CLOUD_ADMIN} or (role:admin and domain_id:%(domain_id)s) or (role:manager and domain_id:%(domain_id)s and {_GIVABLE})'
+_ADMIN = "(role:admin and domain_id:%(domain_id)s and not 'cloud':%(reach)s)"
+_GIVE = f'{access.CLOUD_ADMIN} or {_ADMIN} or (role:manager and domain_id:%(domain_id)s and {_GIVABLE})'
 SEE = Rule('identity:grants:list', access.READ, 'See the roles of a user or group on a target')
 GIVE = Rule('identity:grants:create', _GIVE, 'Give a role')
 TAKE = Rule('identity:grants:delete', _GIVE, 'Take a role back')
@@ -36,15 +39,17 @@ def _wanted(call: Call, actor: str, target: str, inherited: bool) -> Grant:
 def _authorize(call: Call, rule: str, wanted: Grant) -> None:
     """Who manages one domain may do so where target and actor are of that domain. Others need not have them looked up."""
     if not call.ctx.domain_id:
-        access.authorize(call, rule, domain_id='', role_name='')
+        access.authorize(call, rule, domain_id='', role_name='', reach='')
         return
     try:
-        name = roles.get(call.service, wanted.role_id).name if wanted.role_id else ''
+        name, gives = roles.with_implied(call.service, wanted.role_id) if wanted.role_id else ('', frozenset[str]())
         domain_ids = (_domain_of_target(call, wanted), _domain_of_actor(call, wanted))
     except NotFound as error:
         raise access.unseen(call, rule, error) from error
+    on_projects = wanted.target_kind == 'project' or wanted.inherited
+    reach = 'cloud' if on_projects and gives & _OF_CLOUD else 'domain'
     for domain_id in domain_ids:
-        access.authorize(call, rule, domain_id=domain_id, role_name=name)
+        access.authorize(call, rule, domain_id=domain_id, role_name=name, reach=reach)
 
 
 def _domain_of_target(call: Call, wanted: Grant) -> str:

@@ -10,4 +10,6 @@ def signed_request(call: Call) -> SignedRequest:
     """What the header `Authorization` says about this request. Raises Unauthorized."""
     environ = call.environ
     base = call.service.oauth_options.public_url.rstrip('/') or call.base_url
-    return parse(environ['REQUEST_METHOD'], base + environ.get('PATH_INFO', ''), environ.get('QUERY_STRING', ''), call.header('Authorization'))
+    return parse(
+        environ['REQUEST_METHOD'], base + environ.get('PATH_INFO', ''), environ.get('QUERY_STRING', ''), call.header('Authorization')
+    )

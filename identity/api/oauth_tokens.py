@@ -76,20 +76,14 @@ def token_view(call: Call, token: AccessToken) -> dict[str, Any]:
     }
 
 
-def _user(call: Call, rule: Rule) -> str:
-    user_id = call.params['user_id']
-    access.authorize(call, rule.name, user_id=user_id)
-    return user_id
-
-
 def _load(call: Call) -> AccessToken:
-    user_id = _user(call, SEE)
+    user_id = access.user_in_path(call, SEE)
     return oauth1.get_access_token(call.service, call.params['access_token_id'], user_id)
 
 
 def list_access_tokens(call: Call) -> Reply:
     """What a user allows consumers."""
-    return paged(call, oauth1.list_access_tokens(call.service, _user(call, SEE)), lambda token: token_view(call, token))
+    return paged(call, oauth1.list_access_tokens(call.service, access.user_in_path(call, SEE)), lambda token: token_view(call, token))
 
 
 def show_access_token(call: Call) -> dict[str, Any]:
@@ -99,7 +93,7 @@ def show_access_token(call: Call) -> dict[str, Any]:
 
 def delete_access_token(call: Call) -> None:
     """Take a permission back."""
-    user_id = _user(call, DELETE_)
+    user_id = access.user_in_path(call, DELETE_)
     access.refuse_delegated(call)
     oauth1.delete_access_token(call.service, user_id, call.params['access_token_id'])
 

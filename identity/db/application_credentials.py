@@ -16,7 +16,8 @@ from identity.db.application_credential_models import (
     ApplicationCredentialAccessRule,
     ApplicationCredentialRole,
 )
-from identity.db.models import NO_DOMAIN, ImpliedRole, Role
+from identity.db.models import Role
+from identity.db.roles import names_with_implied
 from identity.records import RoleRef
 
 _C, _R, _L = ApplicationCredential, ApplicationCredentialRole, ApplicationCredentialAccessRule
@@ -47,12 +48,8 @@ def roles_of(session: Session, ids: Sequence[str]) -> dict[str, list[RoleRef]]:
 
 
 def role_names_with_implied(session: Session, credential_id: str) -> frozenset[str]:
-    """Names of the roles that a credential passes on, and of those that they imply; only roles of no domain stand in tokens."""
-    rules, own = ImpliedRole.__table__.c, _R.__table__.c
-    held = select(own.role_id).where(own.application_credential_id == credential_id).cte('held', recursive=True)
-    held = held.union(select(rules.implied_role_id).join_from(ImpliedRole.__table__, held, rules.prior_role_id == held.c.role_id))
-    query = select(Role.name).join_from(Role, held, held.c.role_id == Role.id).where(Role.domain_id == NO_DOMAIN)
-    return frozenset(session.scalars(query))
+    """Names of the roles that a credential passes on, and of those that they imply."""
+    return names_with_implied(session, select(_R.role_id).where(_R.application_credential_id == credential_id))
 
 
 def rules_of(session: Session, ids: Sequence[str]) -> dict[str, list[AccessRule]]:

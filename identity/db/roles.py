@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import CTE, Select, delete, insert, select
 from sqlalchemy.orm import Session
 
 from identity.db.filters import narrowed
@@ -55,6 +55,23 @@ def remove_implication(session: Session, prior_role_id: str, implied_role_id: st
         delete(ImpliedRole).where(ImpliedRole.prior_role_id == prior_role_id, ImpliedRole.implied_role_id == implied_role_id)
     )
     return bool(found.rowcount)
+
+
+def _with_implied(role_ids: Sequence[str] | Select[tuple[str]]) -> CTE:
+    rules = ImpliedRole.__table__.c
+    held = select(Role.id).where(Role.id.in_(role_ids)).cte('held', recursive=True)
+    return held.union(select(rules.implied_role_id).join_from(ImpliedRole.__table__, held, rules.prior_role_id == held.c.id))
+
+
+def with_implied(session: Session, role_ids: Sequence[str]) -> set[str]:
+    """Ids of these roles and of all that they imply."""
+    return set(session.scalars(select(_with_implied(role_ids).c.id)))
+
+
+def names_with_implied(session: Session, role_ids: Sequence[str] | Select[tuple[str]]) -> frozenset[str]:
+    """What these roles (or those of a query) put into tokens: their names and those of all that they imply, of no domain."""
+    held = _with_implied(role_ids)
+    return frozenset(session.scalars(select(Role.name).join_from(Role, held, held.c.id == Role.id).where(Role.domain_id == NO_DOMAIN)))
 
 
 def role_names(session: Session) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from common import clock
-from identity.db.models import ImpliedRole
 from identity.db.trust_models import Trust
 
 _T = Trust.__table__.c
@@ -142,13 +141,3 @@ def forget_ended(session: Session, before: datetime.datetime) -> int:
     if ids:
         session.execute(delete(Trust).where(_T.id.in_(ids)).execution_options(synchronize_session=False))
     return len(ids)
-
-
-def with_implied(session: Session, role_ids: Sequence[str]) -> set[str]:
-    """Ids of these roles and of all that they imply."""
-    rules = ImpliedRole.__table__.c
-    implied = select(rules.implied_role_id).where(rules.prior_role_id.in_(role_ids)).cte('implied', recursive=True)
-    implied = implied.union(
-        select(rules.implied_role_id).join_from(ImpliedRole.__table__, implied, rules.prior_role_id == implied.c.implied_role_id)
-    )
-    return {*role_ids, *session.scalars(select(implied.c.implied_role_id))}

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from common.context import Context
+from common.db.session import Session
 from common.errors import Unauthorized
 from common.tokens import Claims
+from identity.db import projects as project_rows
 from identity.records import DomainRef, UserRecord
 from identity.service import IdentityService
 
@@ -52,6 +54,15 @@ class Proof:
             claims=self.claims | other.claims,
             expires_at=min(ends, default=None),
         )
+
+
+def living(service: IdentityService, session: Session, user_id: str) -> tuple[UserRecord, DomainRef]:
+    """A user whom something other than the own secret proves, and the domain. Raises Unauthorized for one who is gone or disabled."""
+    user = service.users.get_user(session, user_id)
+    domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None
+    if user is None or domain is None or not user.enabled or not domain.enabled:
+        raise Unauthorized(admin_detail=f'user {user_id} is gone or disabled')
+    return user, domain
 
 
 Method = Callable[[IdentityService, Context, dict[str, Any]], Proof]

@@ -13,6 +13,7 @@ from identity.db import application_credentials as rows
 from identity.db.application_credential_models import ApplicationCredential
 from identity.methods import Proof
 from identity.methods.password import find
+from identity.records import DomainRef, UserRecord
 from identity.service import IdentityService
 
 
@@ -29,6 +30,20 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
         raise Unauthorized(admin_detail='no such application credential, or a wrong secret')
     if not user.enabled or not domain.enabled:
         raise Unauthorized(admin_detail=f'user {user.id} or domain {domain.id} is disabled')
+    return _proof(row, user, domain, roles)
+
+
+def prove_by_key(service: IdentityService, credential_id: str, project_id: str, user: UserRecord, domain: DomainRef) -> Proof:
+    """What an access key of this user and project opens that was made with a credential: what that opens, as long as it is there."""
+    with service.read() as session:
+        found = rows.find(session, id=credential_id, user_id=user.id, project_id=project_id)
+        roles = rows.role_names_with_implied(session, found[0].id) if found else frozenset()
+    if not found:
+        raise Unauthorized(admin_detail=f'application credential {credential_id} of an access key is gone, or is none of its project')
+    return _proof(found[0], user, domain, roles)
+
+
+def _proof(row: ApplicationCredential, user: UserRecord, domain: DomainRef, roles: frozenset[str]) -> Proof:
     if row.expires_at is not None and row.expires_at <= clock.now():
         raise Unauthorized(f'The application credential {row.id} has expired. Make a new one.')
     claims = {'application_credential_id': row.id}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from common.context import Context
-from common.errors import Forbidden, Unauthorized
-from identity.db import projects as project_rows
-from identity.methods import Proof
+from common.errors import Forbidden
+from identity.methods import Proof, living
 from identity.service import IdentityService
 
 
@@ -19,8 +18,5 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
     if claims.trust_id or claims.application_credential_id or claims.access_token_id:
         raise Forbidden('A token that was delegated (by a trust, an application credential, or OAuth) cannot be exchanged for another one.')
     with service.read() as session:
-        user = service.users.get_user(session, claims.user_id)
-        domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None
-    if user is None or domain is None or not user.enabled or not domain.enabled:
-        raise Unauthorized(admin_detail=f'user {claims.user_id} is gone or disabled')
+        user, domain = living(service, session, claims.user_id)
     return Proof(user, domain, parent=claims)

@@ -11,8 +11,8 @@ from common.policy import ANYONE, Rule
 from common.service.wsgi import FileBody
 from image import upload
 
-_RANGE = re.compile(r'bytes=(\d*)-(\d*)\Z')
-_CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/')
+_RANGE = re.compile(r'bytes=(\d{0,40})-(\d{0,40})\Z', re.ASCII)
+_CONTENT_RANGE = re.compile(r'bytes (\d{1,40})-(\d{1,40})/', re.ASCII)
 _OCTETS = 'application/octet-stream'
 # The image's own rule is asked on the record, since public and shared images belong to others.
 _TRY = Rule('image:data:try', ANYONE, 'Ask for the data of an image; image:data:download decides')

@@ -153,7 +153,7 @@ def _filter(query: dict[str, Any]) -> ImageFilter:
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise InvalidInput(f'{name} is a whole number of bytes, not {text[:40]!r}.', field=name)
     return int(text)
 

@@ -30,4 +30,4 @@ def shown(call: Call, record: ImageRecord) -> dict[str, Any]:
 
 def _metadata(chosen: bool, place: Any) -> dict[str, Any]:
     """What was noted about the place; with the store's name, where stores have names."""
-    return {**({'store': place.store} if chosen else {}), **place.metadata}
+    return {**place.metadata, **({'store': place.store} if chosen else {})}

@@ -7,14 +7,17 @@ from typing import Any
 
 from common import clock
 from common.api import DELETE, GET, POST, Call, Reply, Resource
+from common.api.schema import Validator
 from common.api.types import Raw
 from common.errors import MethodNotAllowed
 from common.policy import ADMIN, READER, Rule
 from image import importing, tasks
+from image.api.images import CREATE
 from image.api.schemas import TASK_PROPERTIES
 from image.records import TaskRecord
 
 _PAGE, _MOST = 25, 1000
+_CHECK_IMAGE = Validator(CREATE.schema(), 'image_properties')
 RULES = [
     Rule('image:tasks:list', ADMIN, 'List all tasks'),
     Rule('image:tasks:show', ADMIN, 'Show any task'),
@@ -82,7 +85,9 @@ def show_task(call: Call) -> dict[str, Any]:
 
 def create_task(call: Call) -> Reply:
     """Import an image that is made for it."""
-    record = importing.start_task(call.service, call.ctx, call.body['type'], call.body['input'])
+    given = call.body['input']
+    _CHECK_IMAGE({'disk_format': given['import_from_format'], **given['image_properties']})
+    record = importing.start_task(call.service, call.ctx, call.body['type'], given)
     return Reply(view(record), headers={'Location': call.url(f'/v2/tasks/{record.id}')})
 
 

@@ -14,6 +14,7 @@ from common.clock import now
 from common.errors import Conflict
 from image.db import locations
 from image.db.models import Image, ImageMember, ImageProperty, ImageTag
+from image.db.spent_models import SpentImageId
 from image.records import ImageFilter, ImageRecord, LocationRecord
 
 _COLUMNS = [column for column in Image.__table__.columns if column.name != 'upload_until']
@@ -25,8 +26,9 @@ _COMPARE = {'gt': operator.gt, 'gte': operator.ge, 'lt': operator.lt, 'lte': ope
 
 
 def insert_image(session: Session, record: ImageRecord) -> None:
-    """Write a new image. Raises Conflict when the id is taken."""
-    if session.scalar(select(Image.id).where(Image.id == record.id)) is not None:
+    """Write a new image. Raises Conflict when the id is taken, or was ever."""
+    taken = select(Image.id).where(Image.id == record.id).union_all(select(SpentImageId.id).where(SpentImageId.id == record.id))
+    if session.scalar(taken.limit(1)) is not None:
         raise Conflict(f'Image ID {record.id} already exists!', code='duplicate_image')
     values = {column.name: getattr(record, column.name) for column in _COLUMNS}
     session.execute(insert(Image).values(**values))
@@ -46,7 +48,10 @@ def _write_tags(session: Session, image_id: str, tags: Iterable[str]) -> None:
 
 
 def save_image(session: Session, record: ImageRecord, when: datetime.datetime) -> None:
-    """Write what a client may change of an existing image: columns, properties and tags."""
+    """Write what a client may change of an existing image: columns, properties and tags.
+
+    Raises Conflict where it has another status by now than when it was read: what may be changed depends on that.
+    """
     record.updated_at = when
     names = (
         'name',
@@ -60,7 +65,8 @@ def save_image(session: Session, record: ImageRecord, when: datetime.datetime) -
         'os_hidden',
         'updated_at',
     )
-    session.execute(update(Image).where(Image.id == record.id).values({name: getattr(record, name) for name in names}))
+    if not set_columns(session, record.id, expect={'status': record.status}, **{name: getattr(record, name) for name in names}):
+        raise Conflict(f'Image {record.id} is being changed by somebody else. Try again.')
     session.execute(delete(ImageProperty).where(ImageProperty.image_id == record.id))
     session.execute(delete(ImageTag).where(ImageTag.image_id == record.id))
     _write_properties(session, record.id, record.properties)
@@ -78,7 +84,8 @@ def remove_image(session: Session, image_id: str) -> list[LocationRecord]:
     """Delete the image and all rows that belong to it. Gives the data that has to be removed from stores after the commit."""
     for table in (ImageProperty, ImageTag, ImageMember):
         session.execute(delete(table).where(table.image_id == image_id))
-    session.execute(delete(Image).where(Image.id == image_id))
+    if session.execute(delete(Image).where(Image.id == image_id)).rowcount:
+        session.execute(insert(SpentImageId).values(id=image_id))
     return locations.drop(session, image_id, now())
 
 

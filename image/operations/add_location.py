@@ -91,8 +91,9 @@ def _done(session: Session, run: Run) -> None:
     found = run.outputs.get('hash') or {}
     if found:
         queries.verify(session, run.resource_id, now())
-        expect = {'status': IMPORTING} if _waits(run) else {}
-        if not image_queries.set_columns(session, run.resource_id, expect=expect, **found, status=ACTIVE, updated_at=now()):
+        # Where nobody waited the image has been active all the time, or was taken out of use meanwhile: that is not undone here.
+        expect, values = ({'status': IMPORTING}, {'status': ACTIVE}) if _waits(run) else ({}, {})
+        if not image_queries.set_columns(session, run.resource_id, expect=expect, **found, **values, updated_at=now()):
             raise Gone(f'Image {run.resource_id} was deleted.')
     tasks.end(session, run.params['task'], run.params['task_hours'], result={'image_id': run.resource_id})
 

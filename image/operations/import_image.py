@@ -182,7 +182,19 @@ def _place(run: Run) -> dict[str, Any]:
     if failed and (run.params['must_succeed'] or len(failed) == len(run.params['stores'])):
         reasons = '; '.join(f'{name}: {message}' for name, message in failed.items())
         raise Conflict(f'The data could not be stored. {reasons}', code='store_failed', details={'stores': sorted(failed)})
+    _check_hash(run)
     return {'failed': sorted(failed)}
+
+
+def _check_hash(run: Run) -> None:
+    """Raise InvalidInput for data that is not what the other image service has."""
+    wanted = run.outputs.get('describe') or {}
+    if not wanted.get('os_hash_value') or 'convert' in run.outputs:
+        return
+    with run.world.db.read() as session:
+        record = image_queries.get_image(session, run.resource_id)
+    if record is not None and record.os_hash_algo == wanted['os_hash_algo'] and record.os_hash_value != wanted['os_hash_value']:
+        raise InvalidInput('The data is not what the other image service has.', code=_BAD_DATA)
 
 
 def _open(run: Run) -> Source:
@@ -205,6 +217,11 @@ def _unplace(run: Run, output: dict[str, Any] | None) -> None:
     with service.db.write() as session:
         found = [location_queries.find_own(session, run.resource_id, name) for name in run.params['stores']]
         ids = [row.id for row in found if row is not None]
+        if run.params['method'] == COPY:
+            # Should the first copy have been taken away meanwhile, one of these is the last.
+            active = location_queries.of_images(session, [run.resource_id]).get(run.resource_id, [])
+            if active and all(row.id in ids for row in active):
+                ids.remove(active[0].id)
         rows = location_queries.drop(session, run.resource_id, now(), ids) if ids else []
     locations.purge(service, rows)
 

@@ -11,6 +11,11 @@ from network.db.models import ALLOCATIONS
 from network.db.rows import chunks, insert_all
 
 _A = ALLOCATIONS.c
+_OF_PORTS = (
+    sa.select(_A.port_id, _A.subnet_id, _A.ip_address)
+    .where(_A.port_id.in_(sa.bindparam('b_ports', expanding=True)))
+    .order_by(_A.port_id, _A.position)
+)
 
 
 def used(session: Session, subnet_id: str, candidates: Iterable[str] | None = None) -> set[str]:
@@ -46,8 +51,7 @@ def of_ports(session: Session, ports: Iterable[str]) -> dict[str, list[tuple[str
     """(subnet, address) pairs by port: one query for each 500 ports."""
     found: dict[str, list[tuple[str, str]]] = {}
     for part in chunks(ports):
-        query = sa.select(_A.port_id, _A.subnet_id, _A.ip_address).where(_A.port_id.in_(part)).order_by(_A.port_id, _A.position)
-        for port_id, subnet_id, address in session.execute(query).all():
+        for port_id, subnet_id, address in session.execute(_OF_PORTS, {'b_ports': part}).all():
             found.setdefault(port_id, []).append((subnet_id, address))
     return found
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from common.db import paging
+from common.db.records import records
 
 Condition = Any
 Special = Callable[[list[Any]], Condition]
@@ -68,7 +69,7 @@ def page(session: Session, query: Any, columns: Mapping[str, Any], table: Any, w
 
     if visible is not None:
         query = query.where(visible)
-    found = list(session.execute(paging.apply(query, wanted, columns, lookup)).all())
+    found = records(session.execute(paging.apply(query, wanted, columns, lookup)))
     if wanted.reverse:
         found.reverse()
     return found

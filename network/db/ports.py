@@ -21,6 +21,13 @@ COLUMNS = {
     'binding:vnic_type': _P.vnic_type,
 }
 
+_ALL = sa.select(PORTS)
+_GROUPS_OF = (
+    sa.select(_M.port_id, _M.security_group_id)
+    .where(_M.port_id.in_(sa.bindparam('b_ports', expanding=True)))
+    .order_by(_M.port_id, _M.security_group_id)
+)
+
 
 def visible(viewer: str | None) -> Any | None:
     """The ports a project sees: its own and those on its networks."""
@@ -50,7 +57,7 @@ def page_of_ports(session: Session, filters: Mapping[str, Any], page: Any, viewe
     special: dict[str, Any] = lists.tag_filters(_P.tags)
     special['fixed_ips'] = with_fixed_ips
     special['security_groups'] = lambda values: _P.id.in_(sa.select(_M.port_id).where(_M.security_group_id.in_(values)))
-    query = sa.select(PORTS).where(*lists.conditions(filters, COLUMNS, special))
+    query = _ALL.where(*lists.conditions(filters, COLUMNS, special))
     return lists.page(session, query, COLUMNS, PORTS, page, visible(viewer))
 
 
@@ -58,8 +65,7 @@ def groups_of(session: Session, ports: Iterable[str]) -> dict[str, list[str]]:
     """Ids of the security groups of ports, by port."""
     found: dict[str, list[str]] = {}
     for part in chunks(ports):
-        query = sa.select(_M.port_id, _M.security_group_id).where(_M.port_id.in_(part)).order_by(_M.port_id, _M.security_group_id)
-        for port_id, group_id in session.execute(query).all():
+        for port_id, group_id in session.execute(_GROUPS_OF, {'b_ports': part}).all():
             found.setdefault(port_id, []).append(group_id)
     return found
 

@@ -6,6 +6,7 @@ A record has an attribute for each column; what `insert` and `update` give back 
 from __future__ import annotations
 
 import datetime
+import functools
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -76,8 +77,14 @@ def insert_all(session: Session, table: Any, rows: Sequence[Mapping[str, Any]]) 
 
 def get(session: Session, table: Any, identifier: str, *, lock: bool = False) -> Any | None:
     """The row with this id, or None. `lock`: others that ask so wait until this transaction ends (SQLite has one writer anyway)."""
-    query = sa.select(table).where(table.c.id == identifier)
-    return session.execute(query.with_for_update() if lock else query).first()
+    return session.execute(_by_id(table, lock), {'b_id': identifier}).first()
+
+
+@functools.cache
+def _by_id(table: sa.Table, lock: bool) -> sa.Select[Any]:
+    """Made once for each table, since making a statement takes longer than the query."""
+    query = sa.select(table).where(table.c.id == sa.bindparam('b_id'))
+    return query.with_for_update() if lock else query
 
 
 def need(session: Session, table: Any, identifier: str | None, *, lock: bool = False) -> Any:
@@ -116,8 +123,13 @@ def update(session: Session, table: Any, record: Any, **values: Any) -> Record:
 
 def delete(session: Session, table: Any, identifier: str) -> None:
     """Remove a row. Raises Collision where it is gone already."""
-    if session.execute(sa.delete(table).where(table.c.id == identifier)).rowcount != 1:  # type: ignore[attr-defined]
+    if session.execute(_delete(table), {'b_id': identifier}).rowcount != 1:  # type: ignore[attr-defined]
         raise Collision(f'{table.name} {identifier}')
+
+
+@functools.cache
+def _delete(table: sa.Table) -> sa.Delete:
+    return sa.delete(table).where(table.c.id == sa.bindparam('b_id'))
 
 
 def count(session: Session, table: Any, project_id: str) -> int:

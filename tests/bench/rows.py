@@ -37,6 +37,26 @@ class Bench:
         url = f'{self.client.auth_url}/auth/tokens'
         subject = {'X-Subject-Token': self.client.token}
         yield from self.rate('token validation by API', lambda n: self.client.raw('GET', url, headers=subject), 400)
+        yield from self._verification(url)
+
+    def _verification(self, url: str) -> Iterator[Result]:
+        """A service that sees a token for the first time, and one that knows it: neither asks identity."""
+        body = {
+            'auth': {
+                'identity': {'methods': ['token'], 'token': {'id': self.client.token}},
+                'scope': {'project': {'id': self.client.project_id}},
+            }
+        }
+        count = int(400 * self.scale) + 32
+        tokens = iter([self.client.raw('POST', url, body, token=None)[1]['x-subject-token'] for _ in range(2 * count)])
+        schemas = f'{self.client.catalog["image"]}/v2/schemas/image'
+        yield from self.rate('request with a token seen for the first time', lambda n: self._fits(schemas, next(tokens)), 400)
+        yield from self.rate('request with a token that is known', lambda n: self._fits(schemas, self.client.token), 400)
+
+    def _fits(self, url: str, token: str) -> None:
+        status, _, data = self.client.raw('GET', url, token=token)
+        if status != 200:
+            raise RuntimeError(f'GET {url}: {status} {data[:200]!r}')
 
     def flavors(self) -> Iterator[Result]:
         """The list of flavors."""

@@ -97,7 +97,7 @@ def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dic
 def type_names(call: Call) -> dict[str, str]:
     """Names of all types by id."""
     with call.service.db.read() as session:
-        return {kind.id: kind.name for kind in queries.types(session)}
+        return queries.type_names(session)
 
 
 def _page(call: Call) -> tuple[list[Volume], Any, dict[str, list[Attachment]]]:

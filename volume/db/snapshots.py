@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from volume.db.models import Snapshot
-from volume.db.volumes import after
+from volume.db.volumes import page_of
 
 COLUMNS = Snapshot.__table__.columns
 SORTABLE = {name: COLUMNS[name] for name in ('id', 'name', 'status', 'volume_id', 'volume_size', 'created_at', 'updated_at')}
@@ -35,14 +35,7 @@ def list_snapshots(
     query = select(Snapshot)
     if project_id is not None:
         query = query.where(Snapshot.project_id == project_id)
-    for name, value in filters.items():
-        query = query.where(FILTERS[name].in_(value) if isinstance(value, list) else FILTERS[name] == value)
-    if marker is not None:
-        query = query.where(after(SORTABLE, marker, order))
-    for key, direction in order:
-        column = SORTABLE[key]
-        query = query.order_by(column.asc() if direction == 'asc' else column.desc())
-    return list(session.scalars(query.offset(offset).limit(limit)))
+    return list(session.scalars(page_of(query, FILTERS, filters, SORTABLE, order, marker).offset(offset).limit(limit)))
 
 
 def of_volume(session: Session, volume_id: str) -> list[Snapshot]:

@@ -6,10 +6,11 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from volume.db.models import Attachment, Volume, VolumeHost, VolumeType
+from volume.db.models import Attachment, Snapshot, Volume, VolumeHost, VolumeType
+from volume.volume_states import CREATING
 
 COLUMNS = Volume.__table__.columns
 SORTABLE = {
@@ -18,11 +19,34 @@ SORTABLE = {
 FILTERS = {
     name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'availability_zone', 'bootable', 'multiattach', 'host', 'user_id')
 }
+# What every creation, or every question how far it is, asks: made once, since making a statement takes longer than the query.
+_BY_ID = select(Volume).where(Volume.id == bindparam('b_id'))
+_HELD = select(Volume.id).where(Volume.id == bindparam('b_id')).with_for_update()
+_ATTACHMENTS = select(Attachment).where(Attachment.volume_id.in_(bindparam('b_volumes', expanding=True))).order_by(Attachment.created_at)
+_TYPES = select(VolumeType).order_by(VolumeType.name)
+_TYPE_NAMES = select(VolumeType.id, VolumeType.name)
+_TYPE = select(VolumeType).where((VolumeType.id == bindparam('b_type')) | (VolumeType.name == bindparam('b_type'))).limit(1)
+_HOSTS = select(VolumeHost).order_by(VolumeHost.name)
 
 
 def get(session: Session, volume_id: str) -> Volume | None:
     """A volume, or None."""
-    return session.get(Volume, volume_id)
+    return session.scalars(_BY_ID, {'b_id': volume_id}).first()
+
+
+def hold(session: Session, volume_id: str) -> None:
+    """Let no other transaction change the volume before this one ends. To be called first: what is read afterwards is then the newest."""
+    session.execute(_HELD, {'b_id': volume_id})
+
+
+def is_copied(session: Session, volume_id: str, since: datetime.datetime) -> bool:
+    """Whether a snapshot or another volume is being made of it.
+
+    :param since: of volumes, those made after it are looked at: no copying takes longer
+    """
+    kept = select(Snapshot.id).where(Snapshot.volume_id == volume_id, Snapshot.status == CREATING)
+    copies = select(Volume.id).where(Volume.created_at > since, Volume.source_volid == volume_id, Volume.status == CREATING)
+    return session.scalar(kept.limit(1)) is not None or session.scalar(copies.limit(1)) is not None
 
 
 def list_volumes(
@@ -39,16 +63,26 @@ def list_volumes(
     query = select(Volume)
     if project_id is not None:
         query = query.where(Volume.project_id == project_id)
-    for name, value in filters.items():
-        query = query.where(FILTERS[name].in_(value) if isinstance(value, list) else FILTERS[name] == value)
     for key, value in metadata.items():
         query = query.where(COLUMNS['metadata'][key].as_string() == value)
+    return list(session.scalars(page_of(query, FILTERS, filters, SORTABLE, order, marker).offset(offset).limit(limit)))
+
+
+def page_of(
+    query: Select[Any], known: Mapping[str, Any], filters: Mapping[str, Any], sortable: Mapping[str, Any],
+    order: Sequence[tuple[str, str]], marker: object | None,
+) -> Select[Any]:  # fmt: skip
+    """The query narrowed to what the filters say (a list: one of those), in order, and behind the marker.
+
+    :param known: columns by the names of filters; `sortable`: by the keys of the order, which ends with a unique one
+    """
+    for name, value in filters.items():
+        query = query.where(known[name].in_(value) if isinstance(value, list) else known[name] == value)
     if marker is not None:
-        query = query.where(after(SORTABLE, marker, order))
+        query = query.where(after(sortable, marker, order))
     for key, direction in order:
-        column = SORTABLE[key]
-        query = query.order_by(column.asc() if direction == 'asc' else column.desc())
-    return list(session.scalars(query.offset(offset).limit(limit)))
+        query = query.order_by(sortable[key].asc() if direction == 'asc' else sortable[key].desc())
+    return query
 
 
 def after(columns: Mapping[str, Any], marker: object, order: Sequence[tuple[str, str]]) -> Any:
@@ -71,7 +105,7 @@ def attachments_of(session: Session, volume_ids: Iterable[str]) -> dict[str, lis
     """Attachments by volume: one query, however many volumes."""
     found: dict[str, list[Attachment]] = {volume_id: [] for volume_id in volume_ids}
     if found:
-        for attachment in session.scalars(select(Attachment).where(Attachment.volume_id.in_(found)).order_by(Attachment.created_at)):
+        for attachment in session.scalars(_ATTACHMENTS, {'b_volumes': list(found)}).all():
             found[attachment.volume_id].append(attachment)
     return found
 
@@ -96,17 +130,22 @@ def usage(session: Session, project_id: str) -> Row[Any]:
 
 def types(session: Session) -> list[VolumeType]:
     """All volume types by name."""
-    return list(session.scalars(select(VolumeType).order_by(VolumeType.name)))
+    return list(session.scalars(_TYPES).all())
+
+
+def type_names(session: Session) -> dict[str, str]:
+    """Names of all volume types by id."""
+    return {row.id: row.name for row in session.execute(_TYPE_NAMES)}
 
 
 def find_type(session: Session, name_or_id: str) -> VolumeType | None:
     """A volume type by id or name."""
-    return session.scalars(select(VolumeType).where((VolumeType.id == name_or_id) | (VolumeType.name == name_or_id)).limit(1)).first()
+    return session.scalars(_TYPE, {'b_type': name_or_id}).first()
 
 
 def hosts(session: Session) -> list[VolumeHost]:
     """All hosts that ever had a worker."""
-    return list(session.scalars(select(VolumeHost).order_by(VolumeHost.name)))
+    return list(session.scalars(_HOSTS).all())
 
 
 def report_host(session: Session, name: str, when: datetime.datetime, **values: Any) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
 import shutil
 from collections.abc import Iterator
 
 from common.errors import PileusError, Refused, Transient
 from common.image_format import Inspection
-from common.privileged.confined import give_away, run_confined
+from common.privileged.confined import give_away, run_confined, take_back
 from volume.drivers.base import Check, ImageData
 
 _QEMU = {'qcow2': 'qcow2', 'vmdk': 'vmdk', 'vdi': 'vdi', 'vhd': 'vpc', 'vhdx': 'vhdx'}
@@ -49,9 +48,7 @@ def write_raw(image: ImageData, folder: pathlib.Path, size_gib: int, check: Chec
     command = ['qemu-img', 'convert', '-f', _QEMU[image.disk_format], '-O', 'raw', _SOURCE, _TARGET]
     run_confined(command, folder, limits=bounds, timeout=_SECONDS, while_waiting=check)
     target = folder / _TARGET
-    if os.geteuid() == 0:
-        os.chown(target, os.geteuid(), os.getegid())
-    target.chmod(0o640)
+    take_back(target)
     return target
 
 

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from common.api.call import Call, Reply
 from common.api.resource import DELETE, GET, POST, Resource
 from identity import ec2
-from identity.api.ec2_credentials import CHANGE, CREATE, SEE, user_of
-from identity.ec2 import AccessKey
-
-
-def key_view(key: AccessKey) -> dict[str, Any]:
-    """An access key as version 2.0 shows it."""
-    return {
-        'access': key.access,
-        'secret': key.secret,
-        'user_id': key.user_id,
-        'tenant_id': key.project_id,
-        'trust_id': key.trust_id,
-    }
+from identity.api.ec2_credentials import CHANGE, CREATE, SEE, plain_view, user_of
 
 
 def list_keys(call: Call) -> Reply:
     """The access keys of a user."""
-    return Reply({'credentials': [key_view(key) for key in ec2.list_all(call.service, user_of(call, SEE))]}, wrap=False)
+    return Reply({'credentials': [plain_view(key) for key in ec2.list_all(call.service, user_of(call, SEE))]}, wrap=False)
 
 
 def create_key(call: Call) -> Reply:
     """Make an access key for a tenant."""
-    made = ec2.create(call.service, user_of(call, CHANGE), call.body['tenant_id'])
-    return Reply({'credential': key_view(made)}, wrap=False)
+    made = ec2.create(call.service, call.ctx, user_of(call, CHANGE), call.body['tenant_id'])
+    return Reply({'credential': plain_view(made)}, wrap=False)
 
 
 def show_key(call: Call) -> Reply:
     """One access key."""
-    return Reply({'credential': key_view(ec2.get(call.service, user_of(call, SEE), call.params['access']))}, wrap=False)
+    return Reply({'credential': plain_view(ec2.get(call.service, user_of(call, SEE), call.params['access']))}, wrap=False)
 
 
 def delete_key(call: Call) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.databases import CHOSEN
 from tests.functional.identity.test_application_credentials import (  # noqa: F401
     person,
@@ -14,3 +16,5 @@ from tests.functional.identity.test_application_credentials import (  # noqa: F4
 )
 
 DATABASES = [kind for kind in CHOSEN if kind != 'sqlite']
+if not DATABASES:
+    pytest.skip('no database but SQLite is chosen (PILEUS_TEST_DATABASES)', allow_module_level=True)

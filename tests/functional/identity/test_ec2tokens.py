@@ -312,7 +312,7 @@ def test_s3(nova, person, signer, late):
     assert 'X-Subject-Token' not in answer.headers
     other = base64.b64encode(text.replace('bucket', 'theirs').replace('aws4_request\n', 'aws4_request\nf').encode()).decode()
     for wrong in (
-        {'signature': 'x' + signature[1:]},
+        {'signature': f'wrong{signature[5:]}'},
         {'token': other},
         {'token': ''},
         {'access': 'x'},

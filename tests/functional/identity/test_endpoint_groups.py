@@ -57,7 +57,7 @@ def test_a_project_sees_the_endpoints_of_its_groups(cloud, admin, project, compu
     path = f'{BASE}/endpoint_groups/{group["id"]}'
     admin.ok('PUT', f'{path}/projects/{project}', status=204)
     assert catalog(cloud, project) == {'compute': {'internal'}}
-    assert admin.ok('GET', f'{path}/projects/{project}')['project']['project_id'] == project
+    assert admin.ok('GET', f'{path}/projects/{project}')['project_endpoint_group']['project_id'] == project
     assert [one['interface'] for one in admin.ok('GET', f'{path}/endpoints')['endpoints']] == ['internal']
     assert [one['id'] for one in admin.ok('GET', f'{path}/projects')['projects']] == [project]
     assert admin.ok('GET', f'{BASE}/projects/{project}/endpoint_groups')['endpoint_groups'] == [group]

@@ -117,6 +117,6 @@ def test_discovery(keystone):
     assert 'v2.0' in str(keystone('discover'))
 
 
-def test_no_command_was_left_out(keystone):
-    """To be run with the whole file: the tests above are what it counts."""
+def test_no_command_was_left_out(whole_file, keystone):
+    """Counted is what the tests above did."""
     assert keystone.ran == COMMANDS

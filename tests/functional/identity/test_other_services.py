@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+import urllib.parse
 import urllib.request
 import uuid
 
 import pytest
 from keystoneauth1 import session as ks_session
+from keystoneauth1.extras.oauth1 import V3OAuth1
 from keystoneauth1.identity import v3
+from oauthlib import oauth1
 
 from common.clock import monotonic
 from common.config import Settings
@@ -233,3 +236,49 @@ def test_only_services_and_administrators_learn_access_rules(cloud, images):
     assert cloud.client().ok('GET', path) == {'access_rules': rules}
     assert cloud.client()('GET', f'/v3/pileus/access-rules/{"0" * 32}').status_code == 404
     assert cloud.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default')('GET', path).status_code == 403
+
+
+def trust_token(cloud):
+    """A token of a trust, and how to end the trust."""
+    demo, other = (
+        cloud.client(name, f'{name}-secret', project_name=name, project_domain_name='Default').session for name in ('demo', 'other')
+    )
+    client = Client(demo, cloud.url)
+    body = {'trustor_user_id': demo.get_user_id(), 'trustee_user_id': other.get_user_id(), 'project_id': demo.get_project_id()}
+    body |= {'impersonation': False, 'roles': [{'name': 'member'}]}
+    trust = client.ok('POST', '/v3/OS-TRUST/trusts', {'trust': body}, 201)['trust']['id']
+    auth = v3.Password(f'{cloud.url}/v3', username='other', password='other-secret', user_domain_name='Default', trust_id=trust)
+    return ks_session.Session(auth).get_token(), lambda: client.ok('DELETE', f'/v3/OS-TRUST/trusts/{trust}', status=204)
+
+
+def program_token(cloud):
+    """A token of a program that demo lets act, and how to take that back."""
+    demo = cloud.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default')
+    program = cloud.client().ok('POST', '/v3/OS-OAUTH1/consumers', {'consumer': {}}, 201)['consumer']
+
+    def signed(step, **rest):
+        url = f'{cloud.url}/v3/OS-OAUTH1/{step}'
+        headers = oauth1.Client(program['id'], program['secret'], **rest).sign(url, http_method='POST')[1]
+        answer = Session.request(url, 'POST', {**headers, 'Requested-Project-Id': demo.session.get_project_id()})
+        return dict(urllib.parse.parse_qsl(answer.text))
+
+    asked = signed('request_token', callback_uri='oob')
+    path = f'/v3/OS-OAUTH1/authorize/{asked["oauth_token"]}'
+    verifier = demo.ok('PUT', path, {'roles': [{'name': 'member'}]})['token']['oauth_verifier']
+    keys = {'resource_owner_key': asked['oauth_token'], 'resource_owner_secret': asked['oauth_token_secret']}
+    access = signed('access_token', verifier=verifier, **keys)
+    auth = V3OAuth1(f'{cloud.url}/v3', program['id'], program['secret'], access['oauth_token'], access['oauth_token_secret'])
+    path = f'/v3/users/{demo.session.get_user_id()}/OS-OAUTH1/access_tokens/{access["oauth_token"]}'
+    return ks_session.Session(auth).get_token(), lambda: demo.ok('DELETE', path, status=204)
+
+
+@pytest.mark.parametrize('provider', ['signed', 'opaque'])
+@pytest.mark.parametrize('delegated', [trust_token, program_token])
+def test_a_delegated_token_ends_elsewhere_with_what_it_rests_on(request, provider, delegated):
+    cloud = request.getfixturevalue('cloud' if provider == 'signed' else 'opaque')
+    url = request.getfixturevalue('images' if provider == 'signed' else 'images_of_opaque')
+    (token, end), (other, _) = delegated(cloud), delegated(cloud)
+    assert [status(url, each) for each in (token, other)] == [200, 200]
+    end()
+    assert until(lambda: status(url, token) == 401), 'the revocation did not arrive'
+    assert status(url, other) == 200

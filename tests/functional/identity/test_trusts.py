@@ -244,6 +244,45 @@ def test_a_trust_ends_with_what_it_rests_on(world, event, impersonation):
     assert world.admin('GET', f'{TRUSTS}/{trust["id"]}').status_code == expected
 
 
+@pytest.mark.parametrize('impersonation', [True, False])
+def test_it_ends_with_the_group_that_gave_the_role(world, impersonation):
+    trustor, trustee = world.person(), world.person()
+    group = world.admin.ok('POST', '/v3/groups', {'group': {'name': f'g{new_hex_id()}'}}, 201)['group']['id']
+    world.admin.ok('PUT', f'/v3/projects/{world.project}/groups/{group}/roles/{world.roles["member"]}', status=204)
+    world.admin.ok('PUT', f'/v3/groups/{group}/users/{trustor.id}', status=204)
+    trust = world.trust(trustor, trustee, 'member', impersonation=impersonation)
+    token = world.login(trustee, trust).token
+    world.admin.ok('DELETE', f'/v3/groups/{group}', status=204)
+    assert not world.is_valid(token)
+    with pytest.raises(exceptions.Forbidden):
+        world.login(trustee, trust)
+
+
+@pytest.mark.parametrize('impersonation', [True, False])
+def test_it_rests_with_the_domain_of_a_user(world, impersonation):
+    domain = world.admin.ok('POST', '/v3/domains', {'domain': {'name': f'd{new_hex_id()}'}}, 201)['domain']['id']
+    stranger = {'name': 'stranger', 'password': 'secret', 'domain_id': domain}
+    trustee = world.admin.ok('POST', '/v3/users', {'user': stranger}, 201)['user']['id']
+    trust = world.trust(world.person('member'), SimpleNamespace(id=trustee), 'member', impersonation=impersonation)
+    identity = {'methods': ['password'], 'password': {'user': {'id': trustee, 'password': 'secret'}}}
+    body = {'auth': {'identity': identity, 'scope': {'OS-TRUST:trust': {'id': trust['id']}}}}
+    token = world.admin('POST', '/v3/auth/tokens', body).headers['X-Subject-Token']
+    world.admin.ok('PATCH', f'/v3/domains/{domain}', {'domain': {'enabled': False}})
+    assert not world.is_valid(token)
+    assert world.admin('POST', '/v3/auth/tokens', body).status_code == 401
+
+
+def test_what_concerns_others_ends_no_trust(world):
+    trustor, trustee = world.person('member', 'manager'), world.person()
+    token = world.login(trustee, world.trust(trustor, trustee, 'member')).token
+    other = world.make_project()
+    for person in (trustor, trustee):
+        world.give(person.id, 'member', other)
+        world.give(person.id, 'member', other, method='DELETE')
+    world.change(world.person('member').id, enabled=False)
+    assert world.is_valid(token)
+
+
 def test_it_ends_with_the_project(world):
     project = world.make_project()
     trustor, trustee = world.person('member', project=project), world.person()

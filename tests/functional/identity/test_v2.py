@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 
 import pytest
 from keystoneauth1 import discover, exceptions
@@ -233,3 +234,14 @@ def test_the_documents(cloud, admin):
     assert 'OS-KSADM' in {one['alias'] for one in admin.ok('GET', '/v2.0/extensions')['extensions']['values']}
     assert admin.ok('GET', '/v2.0/extensions/OS-KSADM')['extension']['alias'] == 'OS-KSADM'
     assert admin('GET', '/v2.0/extensions/none').status_code == 404
+
+
+def test_an_admin_port_that_is_taken_keeps_nobody_from_starting(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        found = start(tmp_path, identity={'admin_port': taken.getsockname()[1]})
+        try:
+            assert found.client().ok('GET', '/v3/users')['users']
+        finally:
+            found.runtime.stop(1.0)

@@ -10,7 +10,7 @@ from common.config import Settings
 from common.context import Context
 from common.operations import SERVICE
 from common.runtime import Runtime
-from image import conductor, importing, staging
+from image import conductor, importing, staging, upload
 from image.db import images as image_queries
 from image.images import create, delete
 from image.records import ImageFilter
@@ -28,38 +28,46 @@ def _known(image: str) -> str:
     return image if image in (IMAGE, OTHER) else 'other'
 
 
-class World:
-    """The image service (and identity, where it takes one) in a folder; made again in the same folder they are the same, after a crash."""
+def _body(image: str) -> dict[str, Any]:
+    return {'id': image, 'name': 'crash', 'disk_format': 'raw', 'container_format': 'bare'}
 
-    def __init__(self, directory: pathlib.Path, web: str, data: bytes, with_identity: bool = False, convert_to: str = '') -> None:
+
+class Region:
+    """Another region of the cloud, with the identity of both, and an image to import from there. Made once for many worlds."""
+
+    def __init__(self, directory: pathlib.Path, data: bytes) -> None:
+        state_files.make_secrets(directory)
+        names = ('identity', 'image')
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
+        self.runtime = embedded(Settings.load(overrides=simulated_overrides(directory, self.ports)), names)
+        self.runtime.start([(name, 'api') for name in names])
+        self.password = state_files.secret(directory, 'service-password')
+        service = self.runtime.parts['image'].service
+        create(service, CTX, _body(OTHER) | {'hw_machine': 'q35', 'disk_format': 'ami', 'container_format': 'ami'})
+        upload.store_data(service, CTX, OTHER, io.BytesIO(data).read, None)
+
+
+class World:
+    """The image service in a folder; made again in the same folder it is the same, after a crash."""
+
+    def __init__(self, directory: pathlib.Path, web: str, data: bytes, region: Region | None = None, convert_to: str = '') -> None:
         state = directory / 'state'
         state_files.make_secrets(state)
-        names = ('identity', 'image') if with_identity else ('image',)
-        ports = dict(zip(names, free_ports(len(names)), strict=True))
         options = {
-            'stores': 'one:filesystem,two:filesystem,web:http',
-            'allowed_networks': '127.0.0.0/8',
-            'import_allowed_ports': '1-65535',
-            'cache_max_size': 0,
-            'conversion_format': convert_to,
-        }
-        settings = Settings.load(overrides=simulated_overrides(state, ports, image=options))
-        if with_identity:
-            self.runtime = embedded(settings, names)
-            self.runtime.start([(name, 'api') for name in names])
-        else:
-            self.runtime = Runtime(settings)
-            self.runtime.build(names)
-            self.runtime.prepare()
+            'stores': 'one:filesystem,two:filesystem,web:http', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535',
+            'cache_max_size': 0, 'conversion_format': convert_to,
+        }  # fmt: skip
+        ports = {'image': free_ports(1)[0]} | ({'identity': region.ports['identity']} if region else {})
+        auth = {'password': region.password} if region else {}
+        self.runtime = Runtime(Settings.load(overrides=simulated_overrides(state, ports, image=options, auth=auth)))
+        self.runtime.build(['image'])
+        self.runtime.prepare()
         self.service = self.runtime.parts['image'].service
         self.worlds: dict[str, Any] = {SERVICE: self.service}
         self.web, self.data = web, data
         conductor.sweep(self.service)  # as when it starts
         if self.find(IMAGE) is None:
-            create(self.service, CTX, self.body(IMAGE))
-
-    def body(self, image: str) -> dict[str, Any]:
-        return {'id': image, 'name': 'crash', 'disk_format': 'raw', 'container_format': 'bare'}
+            create(self.service, CTX, _body(IMAGE))
 
     def find(self, image: str) -> Any:
         """The record of an image, or None."""
@@ -68,16 +76,10 @@ class World:
 
     def upload(self, image: str) -> None:
         """Give an image its data in the first store."""
-        from image import upload
-
-        source = io.BytesIO(self.data)
-        upload.store_data(self.service, CTX, image, source.read, None)
+        upload.store_data(self.service, CTX, image, io.BytesIO(self.data).read, None)
 
     def prepare_for(self, method: str) -> None:
         """What has to be there before an import of this kind; what is there stays."""
-        if method == 'from_region' and self.find(OTHER) is None:
-            create(self.service, CTX, self.body(OTHER) | {'hw_machine': 'q35', 'disk_format': 'ami', 'container_format': 'ami'})
-            self.upload(OTHER)
         if self.find(IMAGE).status == 'queued':
             if method == 'copy':
                 self.upload(IMAGE)
@@ -100,7 +102,7 @@ class World:
         return self.start({'name': 'web-download', 'uri': self.web})
 
     def from_region(self) -> str:
-        """From the image service that the catalog names, which is this one."""
+        """From the image service of the other region."""
         return self.start({'name': 'glance-download', 'glance_image_id': OTHER, 'glance_region': 'RegionOne'})
 
     def copy(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import Unavailable
 from image import conductor
 from image.db import images as image_queries
 from tests.acceptance.image_node import second_node
@@ -22,7 +23,7 @@ OCTETS = {'Content-Type': 'application/octet-stream'}
 ALL = 'os_glance_importing_to_stores'
 FAILED = 'os_glance_failed_import'
 OPTIONS = {
-    'stores': 'one:filesystem,two:filesystem,web:http', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535', 'import_tries': 2,
+    'stores': 'one:filesystem,two:filesystem,three:filesystem,web:http', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535', 'import_tries': 2,
     'max_size': 1 << 22, 'import_per_project': 2,
 }  # fmt: skip
 WEB = {'name': 'web-download', 'uri': 'http://127.0.0.1/x'}
@@ -120,7 +121,7 @@ def test_all_stores_get_it(demo: Client) -> None:
     stage(demo, image, data)
     assert start(demo, image, all_stores=True)[0] == 202
     assert ended(demo, image)['status'] == 'success'
-    assert show(demo, image)['stores'] == 'one,two'
+    assert show(demo, image)['stores'] == 'one,three,two'
 
 
 def test_a_chosen_store_gets_it(demo: Client) -> None:
@@ -194,8 +195,6 @@ def test_too_much_is_refused(demo: Client) -> None:
 
 
 def test_a_store_that_fails(here: TestCloud, demo: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from common.errors import Unavailable
-
     def full(*_: Any, **__: Any) -> Any:
         raise Unavailable('The image store is full; delete images or ask the operator for room.', code='storage_full')
 
@@ -206,11 +205,11 @@ def test_a_store_that_fails(here: TestCloud, demo: Client, monkeypatch: pytest.M
     task = ended(demo, image)
     assert task['status'] == 'failure' and 'two: The image store is full' in task['message']
     shown = show(demo, image)
-    assert shown['status'] == 'uploading' and shown['checksum'] is None and not shown.get('stores') and shown[FAILED] == 'one,two'
+    assert shown['status'] == 'uploading' and shown['checksum'] is None and not shown.get('stores') and shown[FAILED] == 'one,three,two'
     assert start(demo, image, all_stores=True, all_stores_must_succeed=False)[0] == 202, 'the staged data is still there'
     assert ended(demo, image)['status'] == 'success'
     shown = show(demo, image)
-    assert shown['status'] == 'active' and shown['stores'] == 'one' and shown[FAILED] == 'two' and data_of(demo, image) == data
+    assert shown['status'] == 'active' and shown['stores'] == 'one,three' and shown[FAILED] == 'two' and data_of(demo, image) == data
 
 
 def test_a_stage_that_died_counts_for_nothing(here: TestCloud, demo: Client) -> None:
@@ -359,6 +358,16 @@ def test_what_another_region_does_not_give(here: TestCloud, demo: Client, admin:
     assert shown['status'] == 'queued' and shown['disk_format'] == 'iso' and shown['os_distro'] == 'mine'
 
 
+def test_data_that_was_damaged_elsewhere_is_not_taken(here: TestCloud, demo: Client) -> None:
+    source = create(demo)
+    client_put(demo, source, b'good' * 200)
+    next(path for path in here.state.glob(f'images-one/{source}')).write_bytes(b'evil' * 200)
+    image = create(demo)
+    region = {'glance_image_id': source, 'glance_region': 'RegionOne', 'glance_service_interface': 'public'}
+    assert start(demo, image, 'glance-download', **region)[0] == 202
+    assert 'not what the other image service has' in ended(demo, image)['message'] and show(demo, image)['status'] == 'queued'
+
+
 def client_put(client: Client, image: str, data: bytes) -> int:
     return client.raw('PUT', f'{client.catalog["image"]}/v2/images/{image}/file', data, headers=OCTETS)[0]
 
@@ -374,8 +383,24 @@ def test_copy_image(demo: Client, admin: Client) -> None:
     assert start(admin, image, 'copy-image', all_stores=True, all_stores_must_succeed=False)[0] == 202
     assert ended(admin, image)['status'] == 'success'
     shown = show(demo, image)
-    assert shown['status'] == 'active' and shown['stores'] == 'one,two' and shown[ALL] == '' and shown[FAILED] == ''
+    assert shown['status'] == 'active' and shown['stores'] == 'one,three,two' and shown[ALL] == '' and shown[FAILED] == ''
     assert data_of(demo, image) == data
+
+
+def test_a_copy_that_fails_never_takes_the_last_one(here: TestCloud, demo: Client, admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the data is copied to two stores, the first copy is taken away; then the second of the two fails."""
+    service = here.runtime.parts['image'].service
+    image, data = create(demo), os.urandom(2000)
+    client_put(demo, image, data)
+
+    def begin(*_: Any, **__: Any) -> Any:
+        assert send(admin, 'DELETE', f'/v2/stores/one/{image}')[0] == 204
+        raise Unavailable('No room.', code='storage_full')
+
+    monkeypatch.setattr(service.stores.get('three'), 'begin', begin)
+    assert start(admin, image, 'copy-image', stores=['two', 'three'])[0] == 202
+    assert ended(admin, image)['status'] == 'failure'
+    assert show(demo, image)['stores'] == 'two' and data_of(demo, image) == data
 
 
 # -- who may
