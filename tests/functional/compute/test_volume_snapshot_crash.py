@@ -6,21 +6,48 @@ import dataclasses
 import json
 import pathlib
 import shutil
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from common.clock import monotonic, sleep
+from common.context import Context
 from common.errors import NotFound
 from common.operations import testing
 from common.operations.testing import Make, Trial
+from common.rest import RestClient
 from compute import server_create, snapshots
 from compute.db import servers as queries
 from tests.functional.compute.crash_world import CTX, World
 
 
+class _Settled:
+    """The volume service, which tells of a snapshot when that is made: how often a step asks would else differ from run to run."""
+
+    def __init__(self, client: RestClient) -> None:
+        self._client = client
+
+    def with_context(self, ctx: Context) -> _Settled:
+        return _Settled(self._client.with_context(ctx))
+
+    def get(self, path: str, **rest: Any) -> Any:
+        end = monotonic() + 10
+        while True:
+            found = self._client.get(path, **rest)
+            if found.get('snapshot', {}).get('status') != 'creating' or monotonic() > end:
+                return found
+            sleep(0.005)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
 class VolumeSnapshotWorld(World):
     """A cloud with a server that boots from one volume and has another, of which an image is made."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        super().__init__(directory)
+        self.service.volume = cast('RestClient', _Settled(self.service.volume))
 
     def trial(self) -> Trial:
         """What drives operations in this world."""
