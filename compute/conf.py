@@ -13,6 +13,9 @@ class ComputeOptions:
     availability_zone: str = option('nova', help='Availability zone of the hosts of this process')
     report_interval: int = option(10, min=1, help='Seconds between heartbeats of a worker')
     reconcile_interval: int = option(60, min=1, help='Seconds between passes that compare the hypervisor with the database')
+    recover_guests: bool = option(
+        True, help='Start guests again that were killed, crashed or lost with their host; those that were shut down stay off'
+    )
     simulated_hosts: int = option(1, min=1, help='Hosts that one simulated worker plays')
     simulated_vcpus: int = option(16, min=1, help='vCPUs of a simulated host')
     simulated_memory_mib: int = option(65536, min=1, help='Memory of a simulated host in MiB')

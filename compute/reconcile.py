@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 from common.clock import now
 from common.errors import PileusError
 from compute.db import servers as queries
-from compute.server_states import ACTIVE, DELETED, PAUSED, STOPPED
+from compute.operations import recover
+from compute.server_states import ACTIVE, DELETED, PAUSED, POWERING_ON, STOPPED
 from compute.virt import base
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from compute.db.models import Server
     from compute.service import ComputeService
     from compute.worker import ComputeWorker
     from compute.worlds import HostWorld
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 # What a server becomes when its guest is found in this power state. A suspended server's guest is off, so that state is not here.
 _BECOMES = {base.SHUTDOWN: STOPPED, base.CRASHED: STOPPED, base.NOSTATE: STOPPED, base.PAUSED: PAUSED, base.RUNNING: ACTIVE}
+# What nobody wanted: a guest that is shut down, from inside or outside, says so.
+_LOST = frozenset({base.CRASHED, base.NOSTATE})
 _WATCHED = frozenset({ACTIVE, STOPPED, PAUSED})
 
 
@@ -86,13 +92,24 @@ def look(service: ComputeService, world: HostWorld, server_id: str) -> bool:
     if row is None or row.host != world.host or row.vm_state not in _WATCHED:
         return False
     power_state = world.driver.power_state(server_id)
-    becomes = _BECOMES.get(power_state, row.vm_state)
-    if becomes == row.vm_state:
+    if _BECOMES.get(power_state, row.vm_state) == row.vm_state:
         return False
     with service.db.write() as session:
         server = queries.get(session, server_id)
         if server is None or server.updated_at != row.updated_at or service.ops.live(session, server_id, 'server') is not None:
             return False
-        LOG.info('server %s is %s now: its guest changed by itself', server_id, becomes)
-        server.vm_state, server.power_state, server.updated_at = becomes, power_state, now()
+        _correct(service, session, server, power_state)
         return True
+
+
+def _correct(service: ComputeService, session: Session, server: Server, power_state: int) -> None:
+    """Start a guest again that is lost; let the server be what its guest is in all other cases."""
+    server.updated_at = now()
+    if power_state in _LOST and server.vm_state == ACTIVE and service.options.recover_guests:
+        LOG.warning('the guest of server %s was killed, crashed, or its host was off', server.id)
+        server.task_state = POWERING_ON
+        session.flush()
+        recover.start(service, session, server)
+        return
+    server.vm_state, server.power_state = _BECOMES[power_state], power_state
+    LOG.info('server %s is %s now: its guest changed by itself', server.id, server.vm_state)

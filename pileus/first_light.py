@@ -38,6 +38,7 @@ def kindle(cloud: Cloud, directory: pathlib.Path, say: Say, *, flavor: str = 'm1
     key = ensure_key(cloud, directory)
     ensure_group(cloud)
     server = _ensure_server(cloud, flavor, say)
+    _ensure_on(cloud, server['id'], say)
     server = wait_active(cloud, server['id'])
     address = ensure_floating_ip(cloud, server['id'])
     say(f'server {server["id"]} is ACTIVE, floating IP {address}')
@@ -92,6 +93,15 @@ def _ensure_server(cloud: Cloud, flavor: str, say: Say) -> dict[str, Any]:
     }  # fmt: skip
     say(f'booting {NAME} ({flavor}, {IMAGE_NAME})')
     return dict(compute.post('/servers', json={'server': body}).json()['server'])
+
+
+def _ensure_on(cloud: Cloud, server_id: str, say: Say) -> None:
+    """Start the server if it was shut down."""
+    compute = cloud.of('compute')
+    server = compute.get(f'/servers/{server_id}').json()['server']
+    if server['status'] == 'SHUTOFF' and server['OS-EXT-STS:task_state'] is None:
+        say(f'starting {NAME}, which was shut down')
+        compute.post(f'/servers/{server_id}/action', json={'os-start': None})
 
 
 def wait_active(cloud: Cloud, server_id: str, seconds: float = BOOT_SECONDS) -> dict[str, Any]:

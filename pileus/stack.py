@@ -267,7 +267,7 @@ def down_all(state: pathlib.Path, purge: bool) -> int:
 
 
 def _remove_guests() -> None:
-    """Our guests, by prefix. Their disks stay: after the next `up` they are shut off."""
+    """Our guests, by prefix. Their disks stay: the next `up` finds them lost and starts them again."""
     if shutil.which('virsh') is None:
         return
     listed = subprocess.run(

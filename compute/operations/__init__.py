@@ -4,6 +4,7 @@ from compute.operations.boot import BOOT
 from compute.operations.delete import DELETE
 from compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
+from compute.operations.recover import RECOVER
 from compute.operations.snapshot import SNAPSHOT
 from compute.operations.volume_snapshots import SNAPSHOT_OF_VOLUMES
 from compute.operations.volumes import ATTACH, DETACH
@@ -18,6 +19,7 @@ DEFINITIONS = [
     UNPAUSE,
     SUSPEND,
     RESUME,
+    RECOVER,
     ATTACH,
     DETACH,
     ATTACH_INTERFACE,

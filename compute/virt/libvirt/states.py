@@ -20,13 +20,15 @@ _STATES = {
     libvirt.VIR_DOMAIN_CRASHED: base.CRASHED,
     libvirt.VIR_DOMAIN_PMSUSPENDED: base.RUNNING,
 }
+# Why a guest is off that nobody shut down: its process died, libvirtd came back and found none, or the host was off.
+_LOST = frozenset({libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN})
 
 
 def power_state(state: int, reason: int) -> int:
     """The power state as the API numbers it."""
     if state == libvirt.VIR_DOMAIN_SHUTOFF and reason == libvirt.VIR_DOMAIN_SHUTOFF_SAVED:
         return base.SUSPENDED
-    if state == libvirt.VIR_DOMAIN_SHUTOFF and reason == libvirt.VIR_DOMAIN_SHUTOFF_CRASHED:
+    if state == libvirt.VIR_DOMAIN_SHUTOFF and reason in _LOST:
         return base.CRASHED
     return _STATES.get(state, base.NOSTATE)
 

@@ -207,7 +207,7 @@ def test_guests_outlive_a_killed_process(tmp_path: pathlib.Path) -> None:
 def test_thousands_of_hosts_are_cheap(tmp_path: pathlib.Path) -> None:
     open_files = len(list(pathlib.Path('/proc/self/fd').iterdir()))
     hosts = [SimulatedDriver(f'h{number}', state=tmp_path / f'h{number}') for number in range(3000)]
-    assert len(list(pathlib.Path('/proc/self/fd').iterdir())) == open_files
+    assert len(list(pathlib.Path('/proc/self/fd').iterdir())) <= open_files
     booted(hosts[0])
     assert sum(len(host.list_servers()) for host in hosts) == 1
 

@@ -1,0 +1,140 @@
+"""Guests that end without anybody's will are started again; those that were shut down stay off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from compute.operations import recover
+from compute.virt import base
+from compute.virt.simulated.faults import FaultTable
+from tests.functional.cloud import TestCloud, eventually, running
+
+NEW = {'OpenStack-API-Version': 'compute 2.79'}
+
+
+class Lab:
+    """A cloud of one host, and the hand that kills its guests."""
+
+    def __init__(self, cloud: TestCloud) -> None:
+        self.cloud, self.client = cloud, cloud.client()
+        (self.driver,) = cloud.runtime.parts['compute'].service.worker.drivers.values()
+        flavor = {'flavor': {'name': 'small', 'ram': 64, 'vcpus': 1, 'disk': 1}}
+        self.flavor = self.client.ask('POST', 'compute', '/flavors', flavor)['flavor']['id']
+        body = {'name': 'tiny', 'disk_format': 'raw', 'container_format': 'bare'}
+        self.image = self.client.ask('POST', 'image', '/v2/images', body)['id']
+        self.client.ask('PUT', 'image', f'/v2/images/{self.image}/file', b'\0' * 512, headers={'Content-Type': 'application/octet-stream'})
+
+    def boot(self) -> str:
+        body = {'name': 'sleeper', 'imageRef': self.image, 'flavorRef': self.flavor, 'networks': 'none'}
+        made = self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
+        self.client.wait('compute', f'/servers/{made}', 'server', 'ACTIVE')
+        return str(made)
+
+    def show(self, server: str) -> dict[str, Any]:
+        return dict(self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server'])
+
+    def actions(self, server: str) -> list[str]:
+        found = self.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions', headers=NEW)
+        return [one['action'] for one in found['instanceActions']]
+
+    def settled(self, server: str, status: str, times: int) -> Any:
+        """The server once it is at rest in this status and was started again so often."""
+
+        def look() -> Any:
+            begun = self.actions(server).count('recover')  # asked first: once begun, a recovery shows in the state until it has ended
+            found = self.show(server)
+            at_rest = found['status'] == status and found['OS-EXT-STS:task_state'] is None
+            return found if at_rest and begun == times else None
+
+        return eventually(look, what=f'{status} after {times} recoveries')
+
+
+def lab(state: Any, **compute: Any) -> Iterator[Lab]:
+    with running(state, compute={'reconcile_interval': 1, **compute}) as cloud:
+        yield Lab(cloud)
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    yield from lab(tmp_path_factory.mktemp('recover'))
+
+
+@pytest.mark.parametrize('told', [True, False], ids=['told', 'found'])
+def test_a_killed_guest_is_started_again(world: Lab, told: bool) -> None:
+    server = world.boot()
+    if told:
+        world.driver.crash_guest(server, base.CRASHED)
+    else:  # nobody tells of a guest that went with its host: the comparison with the database finds it
+        world.driver.destroy(server)
+    world.settled(server, 'ACTIVE', 1)
+    assert world.driver.power_state(server) == base.RUNNING
+    assert world.show(server)['OS-EXT-STS:power_state'] == base.RUNNING
+
+
+def test_a_guest_that_was_shut_down_stays_off(world: Lab) -> None:
+    server = world.boot()
+    world.driver.crash_guest(server, base.SHUTDOWN)
+    world.settled(server, 'SHUTOFF', 0)
+    world.client.ask('POST', 'compute', f'/servers/{server}/action', {'os-start': None})
+    world.settled(server, 'ACTIVE', 0)
+
+
+def test_a_server_that_is_off_is_left_off_when_its_guest_vanishes(world: Lab) -> None:
+    server = world.boot()
+    world.client.ask('POST', 'compute', f'/servers/{server}/action', {'os-stop': None})
+    world.settled(server, 'SHUTOFF', 0)
+    world.driver.destroy(server)
+    other = world.boot()
+    world.driver.destroy(other)
+    world.settled(other, 'ACTIVE', 1)  # so a comparison has passed over both
+    world.settled(server, 'SHUTOFF', 0)
+
+
+def test_a_guest_that_dies_again_and_again_stays_off_and_says_so(world: Lab) -> None:
+    server = world.boot()
+    for times in range(1, recover.TIMES + 1):
+        world.driver.crash_guest(server, base.CRASHED)
+        world.settled(server, 'ACTIVE', times)
+    world.driver.crash_guest(server, base.CRASHED)
+    world.settled(server, 'SHUTOFF', recover.TIMES + 1)
+    said = world.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions', headers=NEW)['instanceActions'][0]
+    assert (said['action'], said['message']) == ('recover', 'Error')
+    path = f'/servers/{server}/os-instance-actions/{said["request_id"]}'
+    events = world.client.ask('GET', 'compute', path, headers=NEW)['instanceAction']['events']
+    assert [(event['event'], event['result']) for event in events] == [('start', 'Error')]
+    root = world.client.catalog['compute'].rpartition('/v2.1')[0]
+    status, _, told = world.client.raw('GET', f'{root}/pileus/events?resource={server}')
+    assert status == 200 and b'stays off' in told
+    world.client.ask('POST', 'compute', f'/servers/{server}/action', {'os-start': None})
+    world.settled(server, 'ACTIVE', recover.TIMES + 1)
+
+
+def test_what_the_host_lacks_at_first_is_waited_for(world: Lab) -> None:
+    server = world.boot()
+    table: FaultTable = world.driver.faults
+    table.replace([{'op': 'power_on', 'do': 'refuse', 'times': 2}])
+    world.driver.destroy(server)
+    world.settled(server, 'ACTIVE', 1)
+    assert world.driver.power_state(server) == base.RUNNING
+
+
+def test_deleting_wins_over_a_recovery(world: Lab) -> None:
+    server = world.boot()
+    table: FaultTable = world.driver.faults
+    table.replace([{'op': 'power_on', 'do': 'refuse', 'times': 1000}])
+    world.driver.destroy(server)
+    eventually(lambda: world.show(server)['OS-EXT-STS:task_state'] == 'powering-on', what='a recovery')
+    world.client.ask('DELETE', 'compute', f'/servers/{server}')
+    eventually(lambda: world.client.raw('GET', f'{world.client.catalog["compute"]}/servers/{server}')[0] == 404, what='the end')
+    assert server not in world.driver.list_disks()
+    table.replace([])
+
+
+def test_it_can_be_turned_off(tmp_path: Any) -> None:
+    for world in lab(tmp_path, recover_guests=False):
+        server = world.boot()
+        world.driver.crash_guest(server, base.CRASHED)
+        world.settled(server, 'SHUTOFF', 0)
