@@ -79,18 +79,11 @@ def change_metadata(images: RestClient, image_id: str, changes: Mapping[str, str
     return _patched(images, image_id, patch)
 
 
-def remove_item(images: RestClient, image_id: str, key: str) -> None:
-    """Remove one item. Raises NotFound, also for one that is not there."""
-    item(images, image_id, key)
-    _patched(images, image_id, [{'op': 'remove', 'path': _pointer(key)}])
-
-
-def item(images: RestClient, image_id: str, key: str) -> str:
-    """One item. Raises NotFound."""
-    found = metadata_of(find(images, image_id))
-    if key not in found:
-        raise NotFound(message='Metadata item was not found.')
-    return found[key]
+def remove_item(images: RestClient, image_id: str, key: str) -> dict[str, str]:
+    """Remove one item; gives what is left. Raises NotFound, also for one that is not there."""
+    if key not in metadata_of(find(images, image_id)):
+        raise NotFound('metadata item', key)
+    return _patched(images, image_id, [{'op': 'remove', 'path': _pointer(key)}])
 
 
 def _patched(images: RestClient, image_id: str, patch: list[dict[str, Any]]) -> dict[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
-from common.api import DELETE, GET, POST, PUT, Call, Obj, Reply, Resource
+from common.api import DELETE, GET, Call, Reply, Resource
+from common.api.metadata import metadata_routes
 from common.api.types import Raw
-from common.errors import InvalidInput
 from common.policy import ANYONE, Rule
 from compute import image_proxy
 from compute.api import answers
@@ -82,40 +82,17 @@ def delete_image(call: Call) -> None:
     image_proxy.delete(_images(call), call.params['id'])
 
 
-def show_metadata(call: Call) -> Reply:
+def show_metadata(call: Call) -> dict[str, str]:
     """Its properties."""
-    return Reply({'metadata': metadata_of(image_proxy.find(_images(call), call.params['id']))}, wrap=False)
+    return metadata_of(image_proxy.find(_images(call), call.params['id']))
 
 
-def add_metadata(call: Call) -> Reply:
-    """Add to them."""
-    return Reply({'metadata': image_proxy.change_metadata(_images(call), call.params['id'], call.body['metadata'])}, wrap=False)
-
-
-def replace_metadata(call: Call) -> Reply:
-    """Replace them."""
-    changed = image_proxy.change_metadata(_images(call), call.params['id'], call.body['metadata'], replace=True)
-    return Reply({'metadata': changed}, wrap=False)
-
-
-def show_item(call: Call) -> Reply:
-    """One of them."""
-    key = call.params['key']
-    return Reply({'meta': {key: image_proxy.item(_images(call), call.params['id'], key)}}, wrap=False)
-
-
-def set_item(call: Call) -> Reply:
-    """Set one of them."""
-    key, given = call.params['key'], call.body['meta']
-    if set(given) != {key}:
-        raise InvalidInput('The body holds one item, under the key that the address names.', field='meta')
-    image_proxy.change_metadata(_images(call), call.params['id'], given)
-    return Reply({'meta': given}, wrap=False)
-
-
-def delete_item(call: Call) -> None:
-    """Remove one of them."""
-    image_proxy.remove_item(_images(call), call.params['id'], call.params['key'])
+def change_metadata(call: Call, changes: dict[str, str], *, replace: bool = False, remove: str | None = None) -> dict[str, str]:
+    """Add to them, replace them, or remove one."""
+    images, image_id = _images(call), call.params['id']
+    if remove is not None:
+        return image_proxy.remove_item(images, image_id, remove)
+    return image_proxy.change_metadata(images, image_id, changes, replace=replace)
 
 
 _COUNT = {'type': 'string', 'pattern': '^[0-9]{1,18}$', 'x-says': 'a whole number'}
@@ -127,7 +104,6 @@ _QUERY = {
 _TEXTS = Raw(METADATA, 'an object of texts')
 _IMAGES, _ONE = '/v2.1/{project}/images', '/v2.1/{project}/images/{id}'
 _SHARED = {'policy': _ASK, 'until': _LAST}
-_PROPERTIES = {'policy': _ASK, 'until': _LAST_METADATA, 'wrap': False}
 
 IMAGES = Resource(
     'images',
@@ -138,23 +114,14 @@ IMAGES = Resource(
         GET(f'{_IMAGES}/detail', list_details, query=_QUERY, paging=False, response=answers.IMAGES, **_SHARED),
         GET(_ONE, show_image, response=answers.IMAGE, **_SHARED),
         DELETE(_ONE, delete_image, **_SHARED),
-        GET(f'{_ONE}/metadata', show_metadata, listing=False, response=answers.METADATA, **_PROPERTIES),
-        POST(
+        *metadata_routes(
             f'{_ONE}/metadata',
-            add_metadata,
-            body=Obj({'metadata': _TEXTS}, required=['metadata']),
-            response=answers.METADATA,
-            **_PROPERTIES,
+            show=show_metadata,
+            change=change_metadata,
+            read=_ASK.name,
+            write=_ASK.name,
+            values=_TEXTS,
+            until=_LAST_METADATA,
         ),
-        PUT(
-            f'{_ONE}/metadata',
-            replace_metadata,
-            body=Obj({'metadata': _TEXTS}, required=['metadata']),
-            response=answers.METADATA,
-            **_PROPERTIES,
-        ),
-        GET(f'{_ONE}/metadata/{{key}}', show_item, response=answers.ITEM, **_PROPERTIES),
-        PUT(f'{_ONE}/metadata/{{key}}', set_item, body=Obj({'meta': _TEXTS}, required=['meta']), response=answers.ITEM, **_PROPERTIES),
-        DELETE(f'{_ONE}/metadata/{{key}}', delete_item, **_PROPERTIES),
     ],
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from common import clock
-from common.api import DELETE, GET, POST, PUT, Call, List, Obj, Reply, Resource, Str
+from common.api import DELETE, GET, PUT, Call, List, Obj, Reply, Resource, Str
+from common.api.metadata import metadata_routes
 from common.api.types import Raw
-from common.errors import InvalidInput, NotFound
+from common.errors import NotFound
 from compute import network_info, servers
 from compute.api import answers
 from compute.api.server_schemas import METADATA
@@ -33,44 +34,14 @@ def show_addresses(call: Call) -> Reply:
     return Reply({label: found[label]}, wrap=False)
 
 
-def show_metadata(call: Call) -> Reply:
+def show_metadata(call: Call) -> dict[str, str]:
     """All metadata."""
-    server, _ = servers.show(call.service, call.ctx, call.params['id'])
-    return Reply({'metadata': server.server_metadata}, wrap=False)
+    return dict(servers.show(call.service, call.ctx, call.params['id'])[0].server_metadata)
 
 
-def show_item(call: Call) -> Reply:
-    """One item."""
-    server, _ = servers.show(call.service, call.ctx, call.params['id'])
-    key = call.params['key']
-    if key not in server.server_metadata:
-        raise NotFound(message='Metadata item was not found')
-    return Reply({'meta': {key: server.server_metadata[key]}}, wrap=False)
-
-
-def add_metadata(call: Call) -> Reply:
-    """Add to it."""
-    return Reply({'metadata': servers.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'])}, wrap=False)
-
-
-def replace_metadata(call: Call) -> Reply:
-    """Replace it."""
-    changed = servers.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'], replace=True)
-    return Reply({'metadata': changed}, wrap=False)
-
-
-def set_item(call: Call) -> Reply:
-    """Set one item."""
-    key, meta = call.params['key'], call.body['meta']
-    if set(meta) != {key}:
-        raise InvalidInput('Request body and URI mismatch', field='meta')
-    servers.change_metadata(call.service, call.ctx, call.params['id'], meta)
-    return Reply({'meta': meta}, wrap=False)
-
-
-def remove_item(call: Call) -> None:
-    """Remove one item."""
-    servers.change_metadata(call.service, call.ctx, call.params['id'], {}, remove=call.params['key'])
+def change_metadata(call: Call, changes: dict[str, str], *, replace: bool = False, remove: str | None = None) -> dict[str, str]:
+    """Add to it, replace it, or remove one item."""
+    return servers.change_metadata(call.service, call.ctx, call.params['id'], changes, replace=replace, remove=remove)
 
 
 def list_tags(call: Call) -> Reply:
@@ -188,12 +159,7 @@ PARTS = Resource(
     routes=[
         GET(f'{_ID}/ips', list_addresses, policy='compute:servers:show', listing=False, response=answers.ADDRESSES),
         GET(f'{_ID}/ips/{{label}}', show_addresses, policy='compute:servers:show', response=answers.ADDRESSES_OF_ONE),
-        GET(f'{_ID}/metadata', show_metadata, policy='compute:servers:show', listing=False, response=answers.METADATA),
-        POST(f'{_ID}/metadata', add_metadata, policy='compute:servers:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        PUT(f'{_ID}/metadata', replace_metadata, policy='compute:servers:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        GET(f'{_ID}/metadata/{{key}}', show_item, policy='compute:servers:show', response=answers.ITEM),
-        PUT(f'{_ID}/metadata/{{key}}', set_item, policy='compute:servers:update', response=answers.ITEM, body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
-        DELETE(f'{_ID}/metadata/{{key}}', remove_item, policy='compute:servers:update'),
+        *metadata_routes(f'{_ID}/metadata', show=show_metadata, change=change_metadata, read='compute:servers:show', write='compute:servers:update', values=_METADATA),
         GET(f'{_ID}/tags', list_tags, policy='compute:servers:show', listing=False, response=answers.TAGS, since='2.26'),
         PUT(f'{_ID}/tags', replace_tags, policy='compute:servers:update', response=answers.TAGS, body=Obj({'tags': List(Str(60, min=1), max=50)}, required=['tags']), wrap=False, since='2.26'),
         DELETE(f'{_ID}/tags', remove_tags, policy='compute:servers:update', since='2.26'),

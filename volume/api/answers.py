@@ -29,5 +29,3 @@ SERVICE = answer({
     'binary': str, 'host': str, 'zone': str, 'status': str, 'state': str, 'updated_at': (str, None), 'disabled_reason?': (str, None),
 })  # fmt: skip
 ZONES = answer({'availabilityZoneInfo': [{'zoneName': str, 'zoneState': {'available': bool}}]})
-METADATA = answer({'metadata': {str: str}})
-ITEM = answer({'meta': {str: str}})

@@ -6,6 +6,7 @@ from typing import Any
 
 from common import clock
 from common.api import ACTIONS, DELETE, GET, POST, PUT, Action, Call, Enum, Map, Obj, Reply, Resource, Str
+from common.api.metadata import metadata_routes
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from common.policy import ADMIN, MEMBER, READER, Rule
@@ -124,42 +125,14 @@ def reset_status(call: Call) -> None:
     snapshots.reset_status(call.service, call.ctx, call.params['id'], call.body['status'])
 
 
-def show_metadata(call: Call) -> Reply:
+def show_metadata(call: Call) -> dict[str, str]:
     """All metadata."""
-    return Reply({'metadata': snapshots.show(call.service, call.ctx, call.params['id']).snapshot_metadata}, wrap=False)
+    return dict(snapshots.show(call.service, call.ctx, call.params['id']).snapshot_metadata)
 
 
-def show_metadata_item(call: Call) -> Reply:
-    """One item."""
-    found, key = snapshots.show(call.service, call.ctx, call.params['id']).snapshot_metadata, call.params['key']
-    if key not in found:
-        raise NotFound('metadata item', key)
-    return Reply({'meta': {key: found[key]}}, wrap=False)
-
-
-def add_metadata(call: Call) -> Reply:
-    """Add to it."""
-    return Reply({'metadata': snapshots.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'])}, wrap=False)
-
-
-def replace_metadata(call: Call) -> Reply:
-    """Replace it."""
-    changed = snapshots.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'], replace=True)
-    return Reply({'metadata': changed}, wrap=False)
-
-
-def set_metadata_item(call: Call) -> Reply:
-    """Set one item."""
-    key, meta = call.params['key'], call.body['meta']
-    if set(meta) != {key}:
-        raise InvalidInput('The body holds exactly the item that the path names.', field='meta')
-    snapshots.change_metadata(call.service, call.ctx, call.params['id'], meta)
-    return Reply({'meta': meta}, wrap=False)
-
-
-def remove_metadata_item(call: Call) -> None:
-    """Remove one item."""
-    snapshots.change_metadata(call.service, call.ctx, call.params['id'], {}, remove=call.params['key'])
+def change_metadata(call: Call, changes: dict[str, str], *, replace: bool = False, remove: str | None = None) -> dict[str, str]:
+    """Add to it, replace it, or remove one item."""
+    return snapshots.change_metadata(call.service, call.ctx, call.params['id'], changes, replace=replace, remove=remove)
 
 
 _TEXT = Str(255) | None
@@ -167,8 +140,6 @@ _METADATA = Map(Str(255))
 _NAMES = {'name': _TEXT, 'description': _TEXT, 'display_name': _TEXT, 'display_description': _TEXT}
 _FORCE = Raw({'type': ['boolean', 'string', 'null']}, 'true or false')
 _CREATE = Obj({'volume_id': Str(36, min=1), 'force': _FORCE, 'metadata': _METADATA | None, **_NAMES}, required=['volume_id'])
-_WHOLE = Obj({'metadata': _METADATA}, required=['metadata'])
-_ONE = Obj({'meta': _METADATA}, required=['meta'])
 _ANY = Raw({'type': ['object', 'null']}, 'an object or null')
 _RESET = Obj({'status': Enum(*sorted(snapshots.RESETTABLE))}, required=['status'])
 _ALL = '/v3/{project}/snapshots'
@@ -188,12 +159,15 @@ SNAPSHOTS = Resource(
         GET(_ID, show_snapshot, policy='volume:snapshots:show'),
         PUT(_ID, update_snapshot, policy='volume:snapshots:update', body=Obj(_NAMES)),
         DELETE(_ID, delete_snapshot, policy='volume:snapshots:delete', ok=202),
-        GET(f'{_ID}/metadata', show_metadata, policy='volume:snapshots:show', listing=False, response=answers.METADATA),
-        POST(f'{_ID}/metadata', add_metadata, policy='volume:snapshots:update', response=answers.METADATA, body=_WHOLE, wrap=False),
-        PUT(f'{_ID}/metadata', replace_metadata, policy='volume:snapshots:update', response=answers.METADATA, body=_WHOLE, wrap=False),
-        GET(f'{_ID}/metadata/{{key}}', show_metadata_item, policy='volume:snapshots:show', response=answers.ITEM),
-        PUT(f'{_ID}/metadata/{{key}}', set_metadata_item, policy='volume:snapshots:update', response=answers.ITEM, body=_ONE, wrap=False),
-        DELETE(f'{_ID}/metadata/{{key}}', remove_metadata_item, policy='volume:snapshots:update', ok=200),
+        *metadata_routes(
+            f'{_ID}/metadata',
+            show=show_metadata,
+            change=change_metadata,
+            read='volume:snapshots:show',
+            write='volume:snapshots:update',
+            values=_METADATA,
+            removed=200,
+        ),
         ACTIONS(
             f'{_ID}/action',
             {

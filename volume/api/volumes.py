@@ -7,6 +7,7 @@ from typing import Any
 
 from common import clock
 from common.api import DELETE, GET, POST, PUT, Call, Map, Obj, Reply, Resource, Str
+from common.api.metadata import metadata_routes
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from common.policy import ADMIN, MEMBER, READER, Rule
@@ -182,44 +183,14 @@ def delete_volume(call: Call) -> None:
     volume_delete.delete(call.service, call.ctx, call.params['id'], force=force, cascade=cascade)
 
 
-def show_metadata(call: Call) -> Reply:
+def show_metadata(call: Call) -> dict[str, str]:
     """All metadata."""
-    volume, _ = volumes.show(call.service, call.ctx, call.params['id'])
-    return Reply({'metadata': volume.volume_metadata}, wrap=False)
+    return dict(volumes.show(call.service, call.ctx, call.params['id'])[0].volume_metadata)
 
 
-def show_metadata_item(call: Call) -> Reply:
-    """One item."""
-    volume, _ = volumes.show(call.service, call.ctx, call.params['id'])
-    key = call.params['key']
-    if key not in volume.volume_metadata:
-        raise NotFound('metadata item', key)
-    return Reply({'meta': {key: volume.volume_metadata[key]}}, wrap=False)
-
-
-def add_metadata(call: Call) -> Reply:
-    """Add to it."""
-    return Reply({'metadata': volumes.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'])}, wrap=False)
-
-
-def replace_metadata(call: Call) -> Reply:
-    """Replace it."""
-    changed = volumes.change_metadata(call.service, call.ctx, call.params['id'], call.body['metadata'], replace=True)
-    return Reply({'metadata': changed}, wrap=False)
-
-
-def set_metadata_item(call: Call) -> Reply:
-    """Set one item."""
-    key, meta = call.params['key'], call.body['meta']
-    if set(meta) != {key}:
-        raise InvalidInput('The body holds exactly the item that the path names.', field='meta')
-    volumes.change_metadata(call.service, call.ctx, call.params['id'], meta)
-    return Reply({'meta': meta}, wrap=False)
-
-
-def remove_metadata_item(call: Call) -> None:
-    """Remove one item."""
-    volumes.change_metadata(call.service, call.ctx, call.params['id'], {}, remove=call.params['key'])
+def change_metadata(call: Call, changes: dict[str, str], *, replace: bool = False, remove: str | None = None) -> dict[str, str]:
+    """Add to it, replace it, or remove one item."""
+    return volumes.change_metadata(call.service, call.ctx, call.params['id'], changes, replace=replace, remove=remove)
 
 
 _TEXT = Str(255) | None
@@ -292,11 +263,14 @@ VOLUMES = Resource(
         GET(_ID, show_volume, policy='volume:volumes:show'),
         PUT(_ID, update_volume, policy='volume:volumes:update', body=_UPDATE),
         DELETE(_ID, delete_volume, policy='volume:volumes:delete', ok=202, query={'force': Str(8), 'cascade': Str(8)}),
-        GET(f'{_ID}/metadata', show_metadata, policy='volume:volumes:show', listing=False, response=answers.METADATA),
-        POST(f'{_ID}/metadata', add_metadata, policy='volume:volumes:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        PUT(f'{_ID}/metadata', replace_metadata, policy='volume:volumes:update', response=answers.METADATA, body=Obj({'metadata': _METADATA}, required=['metadata']), wrap=False),
-        GET(f'{_ID}/metadata/{{key}}', show_metadata_item, policy='volume:volumes:show', response=answers.ITEM),
-        PUT(f'{_ID}/metadata/{{key}}', set_metadata_item, policy='volume:volumes:update', response=answers.ITEM, body=Obj({'meta': _METADATA}, required=['meta']), wrap=False),
-        DELETE(f'{_ID}/metadata/{{key}}', remove_metadata_item, policy='volume:volumes:update', ok=200),
+        *metadata_routes(
+            f'{_ID}/metadata',
+            show=show_metadata,
+            change=change_metadata,
+            read='volume:volumes:show',
+            write='volume:volumes:update',
+            values=_METADATA,
+            removed=200,
+        ),
     ],
 )  # fmt: skip
