@@ -88,6 +88,7 @@ class Up:
         """Everything, in order."""
         if not self.given.simulated and os.geteuid() != 0:
             raise Unavailable('A hypervisor host needs root. Run it as root, or add --simulated.')
+        self._check_kind()
         image = self._guest_image()
         state_files.make_secrets(self.state)
         running = monotonic()
@@ -124,15 +125,23 @@ class Up:
         )
         return path
 
-    def _settings(self) -> Settings:
+    def _check_kind(self) -> None:
+        """Raise Unavailable for a folder with a cloud of another kind: its databases and images do not fit."""
         mode = self.state / _MARK
-        wanted = f'{self.given.deployment} simulated={self.given.simulated} hosts={self.given.hosts}'
+        have = mode.read_text() if mode.exists() else self._kind()
+        if have.partition(' hosts=')[0] != self._kind().partition(' hosts=')[0] or (have != self._kind() and self.daemons.running(SERVICE)):
+            raise Unavailable(
+                f'{self.state} holds a cloud of another kind ({have}). Choose another folder with --state, or remove that cloud: '
+                f'tools/stack down --purge --state {self.state}'
+            )
+
+    def _kind(self) -> str:
+        return f'{self.given.deployment} simulated={self.given.simulated} hosts={self.given.hosts}'
+
+    def _settings(self) -> Settings:
         if self.daemons.running(SERVICE):
-            have = mode.read_text() if mode.exists() else wanted
-            if have != wanted:
-                raise Unavailable(f'A cloud of another kind runs here ({have}). End it first: tools/stack down --state {self.state}')
             return Settings.load(state_files.files(self.state))
-        mode.write_text(wanted)
+        (self.state / _MARK).write_text(self._kind())
         state_files.write_config(self.state, self._values())
         settings = Settings.load(state_files.files(self.state))
         endpoints = settings.get(EndpointOptions)
