@@ -16,6 +16,7 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import difflib
+import importlib.metadata
 import pathlib
 import re
 import socket
@@ -32,6 +33,13 @@ _GROUPS: dict[str, type] = {}
 _FAMILIES: dict[str, list[type]] = {}
 _SECRET_NAMES = ('password', 'secret')
 _URL_SECRET = re.compile(r'(://[^:/@\s]*:)[^@\s]+(?=@)')
+
+
+def _import_drivers(name: str) -> None:
+    """A driver of another distribution declares the section of its name by being imported."""
+    for entry in importlib.metadata.entry_points(name=name):
+        if entry.group.startswith('pileus.'):
+            entry.load()
 
 
 class ConfigError(PileusError):
@@ -178,6 +186,8 @@ class Settings:
         for (name, key), source in self._sources.items():
             if any(name.startswith(f'{prefix}_') for prefix in _FAMILIES):
                 continue
+            if name not in _GROUPS:
+                _import_drivers(name)
             if name not in _GROUPS:
                 raise ConfigError(f'{source}: there is no section [{name}]{_near(name, _GROUPS)}')
             known = [field.name for field in dataclasses.fields(_GROUPS[name])]

@@ -48,8 +48,8 @@ class Context:
 
     @property
     def is_service(self) -> bool:
-        """Whether the caller is another Pileus service."""
-        return 'service' in self.roles
+        """Whether the caller is another Pileus service: with the role service on a project or the system. On a domain its admin may give it."""
+        return 'service' in self.roles and self.domain_id is None
 
     @classmethod
     def anonymous(cls, request_id: str | None = None, **rest: Any) -> Self:

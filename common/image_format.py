@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from common.errors import InvalidInput
 from common.image_ends import Ends, fixed_vhd_size
+from common.image_vmdk import why_unsafe
 
 if TYPE_CHECKING:
     from oslo_utils.imageutils import format_inspector
@@ -81,6 +82,8 @@ class Inspection:
         for name, found in seen.items():
             if self._enforce:
                 self._check_safety(name, found)
+                if name == 'vmdk' and (why := why_unsafe(self._ends.head)) is not None:
+                    raise self._unsafe(why)
             if name in _WITH_VIRTUAL_SIZE:
                 self.virtual_size = self._unfolded(found)
 
@@ -97,15 +100,18 @@ class Inspection:
     def _check_safety(self, name: str, found: format_inspector.FileInspector) -> None:
         from oslo_utils.imageutils import format_inspector
 
+        if name in ('gpt', 'luks', 'iso'):
+            return  # it would be about partition tables and ciphers, which the guest alone reads
         try:
             found.safety_check()
+        except format_inspector.ImageFormatError as error:  # they end in the middle of what has to be looked at
+            raise self._refusal(str(error)) from None
         except format_inspector.SafetyCheckFailed as error:
-            if name in ('gpt', 'luks', 'iso'):
-                return  # about partition tables and ciphers, which the guest alone reads
-            reasons = '; '.join(str(violation) for violation in error.failures.values())
-            raise InvalidInput(
-                f'The image is refused: {reasons}. Flatten it with "qemu-img convert" and upload the result.', field='disk_format'
-            ) from None
+            raise self._unsafe('; '.join(str(violation) for violation in error.failures.values())) from None
+
+    @staticmethod
+    def _unsafe(why: str) -> InvalidInput:
+        return InvalidInput(f'The image is refused: {why}. Flatten it with "qemu-img convert" and upload the result.', field='disk_format')
 
     def _refusal(self, why: str) -> InvalidInput:
         return InvalidInput(

@@ -106,6 +106,7 @@ class Description(TypedDict, total=False):
     created_at: str
     admin_pass: str | None
     vendor_data: dict[str, Any]
+    files: list[dict[str, str]]  # {'path': where it belongs, 'content_path': where its content is}
 
 
 def ec2_id(prefix: str, identifier: str) -> str:
@@ -151,6 +152,8 @@ def meta_data(server: Description, random_seed: bytes | None = None) -> dict[str
         data = keypair['public_key'].rstrip('\n') + '\n'
         body['keys'] = [{'name': keypair['name'], 'type': key_type, 'data': data}]
         body['public_keys'] = {keypair['name']: data}
+    if server.get('files'):
+        body['files'] = list(server['files'])
     if server.get('admin_pass'):
         body['admin_pass'] = server['admin_pass']
     if random_seed is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -115,7 +116,7 @@ class Policy:
         compiler = _Compiler(self._texts)
         lines = [f'{name}: {text}']
         for said, check in compiler.conditions(name):
-            lines.append(f'{"yes" if check(ctx, target) else "no":>5}  {said}')
+            lines.append(f'{"yes" if check(ctx, target) else "no":>5}  {said}{_compared(said, ctx, target)}')
         scopes = self.rules[name].scopes if name in self.rules else ()
         if scopes:
             lines.append(f'for tokens of: {", ".join(scopes)}')
@@ -161,6 +162,8 @@ def own_target(ctx: Context) -> dict[str, Any]:
         'domain_id': ctx.domain_id,
         'tenant_id': ctx.project_id,
         'caller_domain_id': ctx.domain_id,
+        'reach': 'domain',  # of an account that opens no more than its domain, see `identity.reach`
+        'administers': 'no',
     }
 
 
@@ -274,6 +277,8 @@ class _Compiler:
 
 
 _PARSED: dict[str, Any] = {}
+_SAME = {'tenant': 'project_id', 'tenant_id': 'project_id', 'user': 'user_id'}
+_COMPARISON = re.compile(r'(?:not )?([^:()]+):%\((\w+)\)s')
 
 
 def _parsed(text: str) -> Any:
@@ -306,8 +311,7 @@ def _role(match: str) -> Check:
 
 def _generic(kind: str, match: str) -> Check:
     """`project_id:%(project_id)s`, `user_id:abc`, `'literal':%(x)s`, `None:%(x)s`."""
-    names = {'tenant': 'project_id', 'tenant_id': 'project_id', 'user': 'user_id'}
-    attribute = names.get(kind, kind)
+    attribute = _SAME.get(kind, kind)
     if attribute in {field.name for field in dataclasses.fields(Context)} | {'is_admin', 'is_service'}:
         if match.startswith('%(') and match.endswith(')s') and match.count('%') == 1:
             key = match[2:-2]
@@ -323,6 +327,20 @@ def _generic(kind: str, match: str) -> Check:
         LOG.warning('policy check %s:%s asks for something no token says: always denied', kind, match)
         return lambda ctx, target: False
     return lambda ctx, target: _fill(match, target) == literal
+
+
+def _compared(said: str, ctx: Context, target: Target) -> str:
+    """What a condition like `project_id:%(project_id)s` compared, in words; nothing for one that compares nothing."""
+    found = _COMPARISON.fullmatch(said)
+    if found is None:
+        return ''
+    kind, key = found.groups()
+    thing = target[key] if key in target and target[key] is not None else 'none'
+    attribute = _SAME.get(kind, kind)
+    if not hasattr(ctx, attribute):
+        return f'    ({key}: {thing})'
+    own = getattr(ctx, attribute)
+    return f'    (token: {"none" if own is None else own}, asked about: {thing})'
 
 
 def _fill(match: str, target: Target) -> str | None:

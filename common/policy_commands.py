@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import importlib.util
+import logging
 import pathlib
 import pkgutil
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from common import own_files
 from common.config import ServiceOptions, Settings
 from common.context import Context
 from common.errors import InvalidInput
 from common.policy import Policy, Rule, own_target
 from common.policy_subject import Directory, Subject
 
+_ROLES = ('admin', 'manager', 'member', 'reader')  # each implies those after it
+_ROLE = re.compile(r'role:([\w-]+)')
 _ASKS_AS = {'identity': 'compute'}  # identity has no user of its own; the services' users may see all assignments
 
 
@@ -42,7 +48,7 @@ def _policy_modules(service: str) -> list[Any]:
 def overrides_of(service: str, settings: Settings) -> pathlib.Path:
     """The file that the service reads its overrides from."""
     etc = settings.get(ServiceOptions).etc_dir
-    root = pathlib.Path(etc) if etc else pathlib.Path(__file__).resolve().parent.parent / 'etc'
+    root = pathlib.Path(etc) if etc else own_files.etc()
     return root / service / 'policy.yaml'
 
 
@@ -65,6 +71,8 @@ def manage(service: str, rest: list[str], settings: Settings) -> int:
     given = parser.parse_args(rest)
     file = given.file or overrides_of(service, settings)
     rules = rules_of(service)
+    # It would print a traceback about text that is reported below in words.
+    logging.getLogger('oslo_policy').setLevel(logging.CRITICAL)
     try:
         policy = Policy(rules, file)
     except ValueError as error:
@@ -94,15 +102,54 @@ def _diff(policy: Policy, file: pathlib.Path) -> int:
         rule = policy.rules.get(name)
         if rule is None:
             used = any(f'rule:{name}' in other for other in said.values())
-            print(f'+ "{name}": "{text}"' + ('' if used else '    # no such rule: nobody asks it'))
+            print(f'+ "{name}": "{text}"' + ('' if used else f'    # no such rule: nobody asks it{_like(name, policy)}'))
             status = status if used else 1
         elif rule.check == text:
             print(f'= "{name}": "{text}"    # the default, may be left out')
         else:
             print(f'- "{name}": "{rule.check}"\n+ "{name}": "{text}"')
+            for line in _difference(policy, name):
+                print(f'    # {line}')
     if not said:
         print(f'{file}: no overrides')
     return status
+
+
+def _like(name: str, policy: Policy) -> str:
+    """The rules that may be meant, to be said after a name that there is none of."""
+    near = difflib.get_close_matches(name, policy.rules, 2, 0.8)
+    return f'; is it {" or ".join(near)}?' if near else ''
+
+
+def _difference(policy: Policy, name: str) -> Iterator[str]:
+    """In words, who may what the default does not let them, and who may no longer; of what is their own, and of what is somebody else's."""
+    before = Policy(policy.rules.values())
+    another = dict.fromkeys(('project_id', 'tenant_id', 'user_id', 'domain_id'), 'another')
+    for whose, of in (('their own', {}), ("somebody else's", another)):
+        answers = {
+            who: (before.check(ctx, name, own_target(ctx) | of), policy.check(ctx, name, own_target(ctx) | of)) for who, ctx in _callers()
+        }
+        for said, wanted in (('may now', (False, True)), ('may no longer', (True, False))):
+            changed = [who for who, answer in answers.items() if answer == wanted]
+            if changed:
+                yield f'{said}, on {whose}: {", ".join(changed)}'
+    known = set(_ROLES) | {'service'} | {role for rule in policy.rules.values() for role in _ROLE.findall(rule.check)}
+    for role in sorted(set(_ROLE.findall(policy.text_of(name) or '')) - known):
+        yield f'the role {role} is in no default: is it spelt as in identity?'
+
+
+def _callers() -> Iterator[tuple[str, Context]]:
+    """A token of each scope with each of the usual roles, and those they imply."""
+    places: dict[str, dict[str, Any]] = {
+        'system': {'system_scope': 'all'},
+        'domain': {'domain_id': 'own'},
+        'project': {'project_id': 'own'},
+    }
+    for scope, place in places.items():
+        for i, role in enumerate(_ROLES):
+            yield f'{scope} {role}', Context('policy-diff', 'policy-diff', user_id='own', roles=frozenset(_ROLES[i:]), **place)
+    yield 'service', Context('policy-diff', 'policy-diff', user_id='own', project_id='own', roles=frozenset({'service'}))
+    yield 'nobody (no role)', Context('policy-diff', 'policy-diff', user_id='own', roles=frozenset())
 
 
 def _subject(service: str, given: argparse.Namespace, settings: Settings) -> Subject:
@@ -123,7 +170,7 @@ def _subject(service: str, given: argparse.Namespace, settings: Settings) -> Sub
 
 def _check(policy: Policy, given: argparse.Namespace, subject: Subject) -> int:
     if given.rule is not None and policy.text_of(given.rule) is None:
-        raise InvalidInput(f'There is no rule {given.rule}; `policy list` names them all.')
+        raise InvalidInput(f'There is no rule {given.rule}{_like(given.rule, policy)}; `policy list` names them all.')
     ctx = subject.ctx
     target = own_target(ctx)
     for pair in given.target:

@@ -39,11 +39,12 @@ class Quotas:
 
         To be called in the write transaction that then adds the rows: until it ends no other one allocates for this project.
         """
-        lock_project(session, self.tables, project_id)
         limits = self.limits(session, project_id)
         limited = {name: amount for name, amount in wanted.items() if amount > 0 and limits.get(name, UNLIMITED) != UNLIMITED}
         if not limited:
             return
+        lock_project(session, self.tables, project_id)
+        session.flush()  # what was added before counts as well
         used = self.usage(session, project_id)
         for name, amount in limited.items():
             if used.get(name, 0) + amount > limits[name]:

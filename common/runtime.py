@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import importlib
 import importlib.util
@@ -19,6 +20,7 @@ import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from common import own_files
 from common.config import AuthOptions, ConfigError, DatabaseOptions, EndpointOptions, MessagingOptions, ServiceOptions, Settings
 from common.errors import Unavailable
 
@@ -36,6 +38,10 @@ LOG = logging.getLogger(__name__)
 REGISTRY: dict[str, Any] = {}
 """Live objects of the pipelines of this process, by the key that stands in their `global_conf`."""
 SERVICES = ('identity', 'scheduler', 'image', 'volume', 'network', 'compute', 'metadata')
+_NEEDED_WHILE_RUNNING = (
+    'common.messaging', 'common.db', 'common.rest', 'common.service.wsgi', 'common.tokens', 'common.api', 'paste.deploy', 'requests',
+    'keystoneauth1.session', 'kombu.common', 'kombu.messaging', 'kombu.resource', 'kombu.transport.pyamqp', 'encodings.unicode_escape',
+)  # fmt: skip
 
 
 @dataclasses.dataclass
@@ -104,12 +110,14 @@ class Runtime:
         self.metrics = Metrics()
         self.host = self.options.host_name
         self.state = pathlib.Path(self.options.state_dir)
-        self.etc = pathlib.Path(self.options.etc_dir) if self.options.etc_dir else pathlib.Path(__file__).resolve().parent.parent / 'etc'
+        self.etc = pathlib.Path(self.options.etc_dir) if self.options.etc_dir else own_files.etc()
         self.parts: dict[str, ServiceParts] = {}
         self._databases: dict[str, Database] = {}
         self._broker: Broker | None = None
         self._transport: Transport | None = None
         self._pipelines: dict[str, Any] = {}
+        self._made_ahead: dict[str, Any] = {}
+        self._follow_news: Callable[[], None] | None = None
         self._servers: list[HttpServer] = []
         self._running: list[WorkerPart] = []
         self._closing = contextlib.ExitStack()
@@ -205,22 +213,24 @@ class Runtime:
         settings.check()
 
     @staticmethod
-    def preload() -> None:
-        """Import what every service needs while running, before a fork that lets processes share it."""
-        for name in ('common.messaging', 'common.db', 'common.rest', 'common.service.wsgi', 'common.tokens', 'common.api', 'paste.deploy'):
-            importlib.import_module(name)
-        for name in ('requests', 'keystoneauth1.session'):
+    def preload(services: Iterable[str]) -> None:
+        """Import what these services need while running, before a fork that lets processes share it.
+
+        A later import costs a process memory twice: for the module, and for a copy of each shared page that has a name of it.
+        """
+        for name in (*_NEEDED_WHILE_RUNNING, *(f'{service}.app' for service in services)):
             importlib.import_module(name)
 
     def warm(self) -> None:
-        """Make the applications of the services built here, before a fork that lets processes share them."""
+        """Make the pipelines of the services built here, before a fork that lets processes share them."""
         from common.db import configure_mappers
 
         configure_mappers()
         for parts in self.parts.values():
             for api in parts.apis:
-                made = api.application()
-                api.application = _given(made)
+                self._made_ahead[_place(api)] = self._make_pipeline(parts, api)
+            if parts.db is not None:
+                parts.db.get_to_know()
 
     def prepare(self) -> None:
         """Bring the databases of the services built here up to date."""
@@ -234,22 +244,38 @@ class Runtime:
 
     def _make_verifier(self) -> TokenVerifier:
         """A verifier that gets keys and revocations from identity over the network."""
-        from common.tokens import AskIdentity, PublishedKeys, RevocationFeed, Revocations, RuleBook, TokenVerifier
+        from common.tokens import AskIdentity, PublishedKeys, RevocationFeed, Revocations, RoleSets, RuleBook, TokenVerifier
         from common.tokens.contract import TokenNews, TokenNewsListener
 
         revocations = Revocations()
         identity = self.rest(next(iter(self.parts)), 'identity')
-        self.broker.serve(TokenNews, TokenNewsListener(revocations), host=f'{self.host}.{id(self):x}', workers=1)
-        feed = RevocationFeed(revocations, lambda since: identity.get(f'/v3/pileus/revocations?since={since}'))
-        feed.start()
-        self._closing.callback(feed.stop)
-        ask = AskIdentity(lambda token: identity.get('/v3/pileus/token-claims', headers={'X-Subject-Token': token}))
+
+        def follow_news() -> None:
+            self.broker.serve(TokenNews, TokenNewsListener(revocations), host=f'{self.host}.{id(self):x}', workers=1)
+            since = '/v3/pileus/revocations?since='
+            feed = RevocationFeed(revocations, lambda latest: identity.get(f'{since}{latest}'), hears=lambda: self.broker.ping() is None)
+            feed.start()
+            self._closing.callback(feed.stop)
+
+        self._follow_news = follow_news  # it needs threads, and so waits for a part to start
+
+        claims = '/v3/pileus/token-claims'
+        ask = AskIdentity(lambda token: identity.get(claims, headers={'X-Subject-Token': token}))
+        late = AskIdentity(lambda token: identity.get(f'{claims}?allow_expired=1', headers={'X-Subject-Token': token}))
         rules = RuleBook(lambda digest: identity.get(f'/v3/pileus/access-rules/{digest}')['access_rules'])
+        sets = RoleSets(lambda digest: identity.get(f'/v3/pileus/role-sets/{digest}')['roles'])
         keys = PublishedKeys(lambda: identity.get('/v3/pileus/token-keys'))
-        return TokenVerifier(keys, revocations, opaque=ask, access_rules=rules)
+        return TokenVerifier(keys, revocations, opaque=ask, access_rules=rules, late=late, role_sets=sets)
 
     def pipeline(self, parts: ServiceParts, api: ApiPart) -> Any:
-        """The WSGI pipeline of an API, with this process's objects in its filters."""
+        """The WSGI pipeline of an API, with this process's objects in its filters; from here on it hears what is revoked."""
+        made = self._made_ahead.get(_place(api)) or self._make_pipeline(parts, api)
+        if self._follow_news is not None:
+            self._follow_news()
+            self._follow_news = None
+        return made
+
+    def _make_pipeline(self, parts: ServiceParts, api: ApiPart) -> Any:
         from paste.deploy import loadapp
 
         if self.verifier is None:
@@ -277,10 +303,7 @@ class Runtime:
                 if chosen is None or (parts.name, worker.name) in chosen:
                     worker.start()
                     self._running.append(worker)
-        # What is there now stays for ever: leaving it out of the collector's rounds halves the cost of long lists.
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+        _settle()
 
     def listen(self, name: str) -> dict[str, socket.socket]:
         """The listening sockets of a service's API, opened now and handed to several processes later. Raises Unavailable."""
@@ -340,6 +363,18 @@ class Runtime:
         self._servers, self._running = [], []
 
 
+@functools.cache
+def _settle() -> None:
+    """Leave what is there when the first runtime has started out of the collector's rounds, which halves the cost of long lists.
+
+    What a process serves with stays until it ends. A second runtime of the same process (tests make hundreds) may go before, and
+    what is frozen is never collected: so this happens once in a process.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 def database_url(settings: Settings, service: str) -> str:
     """The URL of a service's database."""
     template = settings.get(DatabaseOptions).url_template or 'sqlite:///{state}/db/{service}.sqlite'
@@ -359,6 +394,6 @@ def check_names() -> None:
             )
 
 
-def _given(made: Any) -> Callable[[], Any]:
-    """A factory of what was made already."""
-    return lambda: made
+def _place(api: ApiPart) -> str:
+    """What tells the APIs of a process apart."""
+    return f'{api.name}:{api.port}'

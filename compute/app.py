@@ -118,6 +118,7 @@ def _conductor(runtime: Runtime, service: ComputeService, guard: StateGuard) -> 
         started.append(runtime.broker.serve(ComputeMetadata, control, workers=8))
         started.append(runtime.broker.serve(PortEvents, PortListener(service), host=f'compute.{runtime.host}.{id(service):x}', workers=2))
         runner.start()
+        service.runner = runner
 
     def stop(drain: float) -> None:
         runner.stop(drain)

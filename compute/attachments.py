@@ -172,14 +172,14 @@ def _interface_request(service: ComputeService, ctx: Context, server: Server, bo
     if fixed and not body.get('net_id'):
         raise InvalidInput('Must input network_id when request IP address', field='fixed_ips')
     asked = (
-        [{'port': body.get('port_id'), 'uuid': body.get('net_id'), 'fixed_ip': fixed}]
+        [{'port': body.get('port_id'), 'uuid': body.get('net_id'), 'fixed_ip': fixed, 'tag': body.get('tag')}]
         if body.get('port_id') or body.get('net_id')
         else None
     )
     resolved = ports.resolve(service.network.with_context(ctx), server.project_id, asked, ctx.is_admin)
     if not resolved:
         raise InvalidInput('There is no network to make a port on; name one.', field='net_id')
-    return resolved[0]
+    return {**resolved[0], 'tag': body.get('tag')}
 
 
 def detach_interface(service: ComputeService, ctx: Context, server_id: str, port_id: str) -> None:

@@ -13,14 +13,25 @@ _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class VolumeDisk:
-    """A volume that a server starts with. `boot_index` 0: it boots from it; None: it does not."""
+class NewVolume:
+    """What a volume is to be made of: `kind` image or snapshot with its `id`, or blank. `size` in GiB; None: as large as the snapshot."""
 
-    volume_id: str
+    kind: str
+    id: str | None
+    size: int | None
+    volume_type: str | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class VolumeDisk:
+    """A volume that a server starts with. `boot_index` 0: it boots from it; None: it does not. `source`: it is made with the server."""
+
+    volume_id: str | None
     device: str
     boot_index: int | None = None
     delete_on_termination: bool = False
     tag: str | None = None
+    source: NewVolume | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +40,22 @@ class Disks:
 
     image_id: str | None
     volumes: tuple[VolumeDisk, ...] = ()
+
+    @property
+    def present(self) -> list[VolumeDisk]:
+        """Volumes that are there already."""
+        return [disk for disk in self.volumes if disk.source is None]
+
+    @property
+    def new(self) -> list[dict[str, Any]]:
+        """Volumes that are made with the server, as the boot operation keeps them."""
+        return [
+            {
+                'kind': disk.source.kind, 'id': disk.source.id, 'size': disk.source.size, 'volume_type': disk.source.volume_type,
+                'device': disk.device, 'boot_index': disk.boot_index, 'tag': disk.tag, 'delete_on_termination': disk.delete_on_termination,
+            }
+            for disk in self.volumes if disk.source is not None
+        ]  # fmt: skip
 
 
 def parse(image_reference: str | None, mappings: Iterable[dict[str, Any]]) -> Disks:
@@ -45,19 +72,20 @@ def parse(image_reference: str | None, mappings: Iterable[dict[str, Any]]) -> Di
                 raise _invalid('imageRef and the mapping with boot_index 0 name different images')
             image_id = mapping['uuid']
             roots.append('image')
-        elif source == 'volume':
+        elif destination == 'volume':
             if boot_index == 0:
                 roots.append('volume')
-            volumes.append(_volume(mapping, boot_index))
+            volumes.append(_volume(mapping, boot_index, _new(mapping, source, boot_index) if source != 'volume' else None))
         else:
-            raise _invalid(f'{source} to {destination} is not offered; make a volume and give it with source_type volume')
+            raise _invalid(f'{source} to {destination} is not offered; ask for destination_type volume')
     if len(roots) > 1 or ('volume' in roots and image_id is not None):
         raise _invalid('Boot sequence for the instance and image/block device mapping combination is not valid')
     if not roots and image_id is None:
         raise InvalidInput(
             'Invalid imageRef provided: give the id of an image, or a volume with boot_index 0 to boot from.', field='imageRef'
         )
-    if len({volume.volume_id for volume in volumes}) != len(volumes):
+    named = [volume.volume_id for volume in volumes if volume.volume_id is not None]
+    if len(set(named)) != len(named):
         raise _invalid('a volume is named twice')
     return Disks(image_id, _with_devices(volumes, 0 if image_id is None else 1))
 
@@ -74,9 +102,18 @@ def _kinds(mapping: dict[str, Any]) -> tuple[str, str, int | None]:
     return source, destination, None if index is None or index < 0 else index
 
 
-def _volume(mapping: dict[str, Any], boot_index: int | None) -> VolumeDisk:
+def _new(mapping: dict[str, Any], source: str, boot_index: int | None) -> NewVolume:
+    if source == 'blank' and boot_index == 0:
+        raise _invalid('there is nothing to boot from on a blank volume')
+    size = int(mapping['volume_size']) if mapping.get('volume_size') else None
+    if size is None and source != 'snapshot':
+        raise _invalid(f'{source} to volume needs a volume_size in GiB')
+    return NewVolume(source, mapping.get('uuid') if source != 'blank' else None, size, mapping.get('volume_type') or None)
+
+
+def _volume(mapping: dict[str, Any], boot_index: int | None, source: NewVolume | None) -> VolumeDisk:
     delete_too = str(mapping.get('delete_on_termination') or '').lower() in ('true', '1', 'yes', 'on', 't')
-    return VolumeDisk(mapping['uuid'], '', boot_index, delete_too, mapping.get('tag'))
+    return VolumeDisk(None if source else mapping['uuid'], '', boot_index, delete_too, mapping.get('tag'), source)
 
 
 def _with_devices(volumes: list[VolumeDisk], first: int) -> tuple[VolumeDisk, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.context import Context
 from common.errors import NotFound
-from compute import describe, floating
+from compute import describe, floating, port_changes
 from compute.db import servers as queries
 
 if TYPE_CHECKING:
@@ -30,10 +30,11 @@ class Control:
         """What a server may learn about itself."""
         with self.service.db.read() as session:
             server = queries.get(session, server_id)
+            volumes = queries.volumes_of(session, [server_id])[server_id]
         if server is None:
             raise NotFound('instance', server_id)
         server.network_info = floating.current(self.service, ctx, server)
-        return dict(describe.description(server))
+        return dict(describe.description(server, volumes))
 
 
 class PortListener:
@@ -50,6 +51,6 @@ class PortListener:
             self.service.ops.ring(live.place, live.id)
 
     def addresses_changed(self, ctx: Context, port: str, device: str) -> None:
-        """A floating address came or went: the server's row shows it."""
+        """A port is not what it was: the server's row shows it."""
         if device:
-            floating.refresh(self.service, ctx, device)
+            port_changes.refresh(self.service, ctx, device)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 from common import clock, instance_metadata
-from common.instance_metadata import Description
-from compute.db.models import Server
+from common.instance_metadata import BlockDevice, Description
+from common.operations.faults import for_users
+from compute import network_info
+from compute.db.models import Server, ServerVolume
 
 
-def description(server: Server, security_groups: list[str] | None = None) -> Description:
+def description(server: Server, volumes: Iterable[ServerVolume] = ()) -> Description:
     """What a server may learn about itself."""
     fixed = [ip['address'] for entry in server.network_info for ip in entry['ips']]
     floating = [text for entry in server.network_info for ip in entry['ips'] for text in ip['floating']]
@@ -24,11 +27,11 @@ def description(server: Server, security_groups: list[str] | None = None) -> Des
         'user_data': server.user_data,
         'availability_zone': server.availability_zone,
         'instance_type': str(server.flavor.get('original_name', '')),
-        'security_groups': security_groups or list(server.requested.get('security_group_names', ['default'])),
+        'security_groups': network_info.group_names(server),
         'fixed_ips': fixed,
         'floating_ips': floating,
         'ports': [_port(entry) for entry in server.network_info],
-        'block_devices': [{'device': '/dev/vda', 'kind': 'root'}],
+        'block_devices': _disks(volumes),
         'image_id': server.image_id,
         'reservation_id': server.reservation_id or '',
         'launch_index': server.launch_index,
@@ -36,6 +39,18 @@ def description(server: Server, security_groups: list[str] | None = None) -> Des
     }
     if server.public_key and server.key_name:
         found['keypair'] = {'name': server.key_name, 'type': server.key_type or 'ssh', 'public_key': server.public_key}
+    return found
+
+
+def _disks(volumes: Iterable[ServerVolume]) -> list[BlockDevice]:
+    root: BlockDevice = {'device': '/dev/vda', 'kind': 'root'}
+    found = [root]
+    for volume in volumes:
+        known: BlockDevice = {'volume_id': volume.volume_id, 'serial': volume.volume_id, 'tags': [volume.tag] if volume.tag else []}
+        if volume.boot_index == 0:
+            root.update(known)
+        else:
+            found.append({'device': volume.device or '', 'kind': 'volume', **known})
     return found
 
 
@@ -50,24 +65,28 @@ def _port(entry: dict[str, Any]) -> Any:
         'network_label': entry['label'],
         'mac_address': entry['mac'],
         'mtu': entry['mtu'],
+        'tags': [entry['tag']] if entry.get('tag') else [],
         'addresses': addresses,
     }
 
 
 def config_drive_files(server: Description, personality: list[dict[str, str]]) -> dict[str, bytes]:
     """The files of a config drive: path -> content."""
-    files = dict(instance_metadata.config_drive_files(server))
+    named = [{'path': entry['path'], 'content_path': f'/content/{index:04d}'} for index, entry in enumerate(personality)]
+    files = dict(instance_metadata.config_drive_files({**server, 'files': named}))
     for index, entry in enumerate(personality):
         files[f'openstack/content/{index:04d}'] = base64.b64decode(entry['contents'])
     return files
 
 
 def fault(found: dict[str, Any]) -> dict[str, Any]:
-    """The fault of an operation as the API shows it: 255 characters that say it all, details for the administrator."""
+    """The fault of an operation as the API shows it: 255 characters that say it all, and for administrators the hosts and details."""
     code = {'no_valid_host': 500, 'refused': 500}.get(str(found.get('code')), 500)
+    message = str(found.get('message') or 'The operation failed.')
     return {
         'code': code,
-        'message': str(found.get('message') or 'The operation failed.')[:255],
+        'message': for_users(found),
+        'admin_message': message[:255],
         'details': str(found.get('admin_detail') or found.get('details') or ''),
         'created': clock.iso(clock.now()),
     }

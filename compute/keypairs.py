@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from common.clock import now
 from common.context import Context
 from common.errors import Conflict, InvalidInput, NotFound, OverQuota
+from compute import certificates
 from compute.db import keypairs as queries
 from compute.db.models import KeyPair
 
@@ -22,15 +23,17 @@ _NAME = re.compile(r'[a-zA-Z0-9 _@.-]{1,255}\Z')
 def create(
     service: ComputeService, ctx: Context, user_id: str, name: str, public_key: str | None, kind: str = 'ssh'
 ) -> tuple[KeyPair, str | None]:
-    """Keep a public key, or make a pair and give the private half too. Raises InvalidInput, Conflict, OverQuota."""
+    """Keep a public key (`kind` ssh) or certificate (x509), or make a pair and give the private half too.
+
+    Raises InvalidInput, Conflict, OverQuota.
+    """
     if not _NAME.match(name) or name != name.strip():
         raise InvalidInput('A key pair name has 1 to 255 letters, digits, spaces or any of _ - @ . and no space at its ends.', field='name')
-    if kind != 'ssh':
-        raise InvalidInput('Only key pairs of the type ssh are supported.', field='type')
     private: str | None = None
     if public_key is None:
-        private, public_key = _generate(name)
-    pair = KeyPair(user_id=user_id, name=name, type=kind, public_key=public_key, fingerprint=fingerprint(public_key), created_at=now())
+        private, public_key = _generate(name) if kind == 'ssh' else certificates.generate(user_id, name)
+    told = fingerprint(public_key) if kind == 'ssh' else certificates.fingerprint(public_key)
+    pair = KeyPair(user_id=user_id, name=name, type=kind, public_key=public_key, fingerprint=told, created_at=now())
     limit = service.options.quota_key_pairs
     with service.db.write() as session:
         if queries.get(session, user_id, name) is not None:

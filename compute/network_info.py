@@ -1,7 +1,8 @@
 """A server's ports as compute keeps them in its own row, so that no list of servers has to ask the network service.
 
 One entry for each port, in the order of the request:
-`{port_id, network_id, label, mac, mtu, created_by_us, ips: [{address, version, subnet_id, floating: [..]}], subnets: {id: {...}}}`.
+`{port_id, network_id, label, mac, mtu, created_by_us, groups: {id: name}, tag, ips: [{address, version, subnet_id, floating: [..]}],
+subnets: {id: {...}}}`. `groups` are its security groups.
 """
 
 from __future__ import annotations
@@ -10,8 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def entry_of(port: dict[str, Any], network: dict[str, Any], subnets: Iterable[dict[str, Any]], ours: bool) -> dict[str, Any]:
-    """An entry from what the network service says of a port, its network and its subnets."""
+def entry_of(
+    port: dict[str, Any],
+    network: dict[str, Any],
+    subnets: Iterable[dict[str, Any]],
+    ours: bool,
+    groups: dict[str, str],
+    tag: str | None = None,
+) -> dict[str, Any]:
+    """An entry from what the network service says of a port, its network, its subnets and its groups."""
     known = {subnet['id']: subnet for subnet in subnets}
     return {
         'port_id': port['id'],
@@ -20,6 +28,8 @@ def entry_of(port: dict[str, Any], network: dict[str, Any], subnets: Iterable[di
         'mac': port['mac_address'],
         'mtu': network.get('mtu') or 1500,
         'created_by_us': ours,
+        'groups': groups,
+        'tag': tag,
         'ips': [
             {
                 'address': fixed['ip_address'],
@@ -38,6 +48,14 @@ def entry_of(port: dict[str, Any], network: dict[str, Any], subnets: Iterable[di
             if any(fixed['subnet_id'] == subnet_id for fixed in port.get('fixed_ips', ()))
         },
     }
+
+
+def group_names(server: Any) -> list[str]:
+    """The security groups of a server's ports; as long as it has none, those that were asked for."""
+    held = [entry['groups'] for entry in server.network_info if 'groups' in entry]
+    if held:
+        return sorted({name for groups in held for name in groups.values()})
+    return list(server.requested.get('security_group_names', ())) if server.requested else ['default']
 
 
 def addresses(info: list[dict[str, Any]], extended: bool = True) -> dict[str, list[dict[str, Any]]]:

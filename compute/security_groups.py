@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.context import Context
 from common.errors import NotFound
-from compute import servers
+from compute import port_changes, servers
 
 if TYPE_CHECKING:
     from compute.service import ComputeService
@@ -44,3 +44,4 @@ def change(service: ComputeService, ctx: Context, server_id: str, name: str, *, 
     for port in ports:
         kept = [group for group in port['security_groups'] if group != wanted]
         network.put(f'/v2.0/ports/{port["id"]}', {'port': {'security_groups': [*kept, wanted] if present else kept}})
+    port_changes.refresh(service, ctx, server_id)

@@ -12,7 +12,8 @@ from common.clock import now
 from common.context import Context
 from common.errors import Forbidden, InvalidInput, NotFound
 from common.ids import new_id
-from compute import attachments, block_devices, flavors, servers
+from common.secrets import new_password
+from compute import boot_sources, flavors, servers
 from compute.block_devices import Disks
 from compute.db import keypairs as keypair_queries
 from compute.db.models import Flavor, KeyPair, Server, ServerVolume
@@ -22,8 +23,6 @@ from compute.operations.boot import BOOT, STARTS_IN
 
 if TYPE_CHECKING:
     from compute.service import ComputeService
-
-_GIB = 1 << 30
 
 
 def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: dict[str, Any]) -> tuple[list[Server], str]:
@@ -36,23 +35,22 @@ def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: d
         raise InvalidInput('Servers belong to projects: use a token that is scoped to one.')
     least, most = _counts(service, body)
     flavor = _flavor(service, ctx, body['flavorRef'])
-    disks = block_devices.parse(body.get('imageRef'), body.get('block_device_mapping_v2') or ())
-    if most > 1 and disks.volumes:
+    disks, found = boot_sources.understand(service, ctx, body, flavor)
+    if most > 1 and disks.present:
         raise InvalidInput('Several servers cannot share a volume; ask for them one by one.', field='max_count')
-    image = _image(service, ctx, disks.image_id, flavor) if disks.image_id else None
-    for disk in disks.volumes:
-        attachments.check_volume(service, ctx, disk.volume_id, bootable=disk.boot_index == 0)
+    image = _image(found, flavor) if found is not None else None
     networks = ports.resolve(service.network.with_context(ctx), ctx.project_id, body.get('networks'), ctx.is_admin)
     if most > 1 and any(request.get('port') or request.get('fixed_ip') for request in networks):
         raise InvalidInput('Several servers cannot share a port or a fixed address; ask for them one by one.', field='max_count')
     groups = _security_groups(service, ctx, body.get('security_groups'))
     pair = _keypair(service, ctx, body.get('key_name'))
     user_data = _user_data(service, body.get('user_data'))
+    files = _files(body.get('personality') or [])
     zone, host = _zone(service, ctx, body)
     made = []
     common = {
         'flavor': flavor, 'image': image, 'disks': disks, 'pair': pair, 'user_data': user_data, 'zone': zone, 'groups': groups,
-        'reservation': f'r-{secrets.token_hex(4)}', 'config_drive': _config_drive(body), 'networks': networks,
+        'reservation': f'r-{secrets.token_hex(4)}', 'config_drive': _config_drive(body) or bool(files), 'networks': networks,
     }  # fmt: skip
     claim = _claim(ctx, flavor, image, zone, host, hints)
     with service.db.write() as session:
@@ -65,7 +63,7 @@ def create(service: ComputeService, ctx: Context, body: dict[str, Any], hints: d
             session.add_all(_volume_rows(server, disks))
             service.ops.start(session, ctx, BOOT, server.id, params=_params(server, common, claim, body))
             made.append(server)
-    return made, body.get('adminPass') or secrets.token_urlsafe(service.options.password_length)[: service.options.password_length]
+    return made, body.get('adminPass') or new_password(service.options.password_length)
 
 
 def _counts(service: ComputeService, body: dict[str, Any]) -> tuple[int, int]:
@@ -84,7 +82,7 @@ def _volume_rows(server: Server, disks: Disks) -> list[ServerVolume]:
             id=new_id(), server_id=server.id, volume_id=disk.volume_id, device=disk.device, tag=disk.tag, boot_index=disk.boot_index,
             status='attaching', delete_on_termination=disk.delete_on_termination, created_at=server.created_at,
         )
-        for disk in disks.volumes
+        for disk in disks.present
     ]  # fmt: skip
 
 
@@ -96,38 +94,18 @@ def _flavor(service: ComputeService, ctx: Context, reference: Any) -> Flavor:
         raise InvalidInput(f'Flavor {flavor_id[:255]} could not be found.', field='flavorRef') from None
 
 
-def _image(service: ComputeService, ctx: Context, reference: str, flavor: Flavor) -> dict[str, Any]:
+def _image(image: dict[str, Any], flavor: Flavor) -> dict[str, Any]:
     """The image, as far as the boot needs it. Raises InvalidInput when it cannot be booted with the flavor."""
-    try:
-        image = service.image_of(ctx, reference)
-    except NotFound:
-        raise InvalidInput(f'Can not find requested image {reference[:64]}', field='imageRef') from None
-    visible = image['visibility'] in ('public', 'community') or image['owner'] == ctx.project_id or ctx.is_admin
-    if not visible and not _is_member(service, ctx, reference):
-        raise InvalidInput(f'Can not find requested image {reference}', field='imageRef')
-    if image['status'] != 'active':
-        raise InvalidInput(f'Image {reference} is not active.', field='imageRef')
-    if image.get('block_device_mapping'):
+    boot_sources.check_memory(image, flavor)
+    least = boot_sources.least_disk(image)
+    if 0 < flavor.root_gib < least:
         raise InvalidInput(
-            f'Image {reference} names snapshots of volumes and has no data. Make a volume of the snapshot and boot from that.',
-            field='imageRef',
-        )
-    if image['min_ram'] > flavor.memory_mib:
-        raise InvalidInput(f"Flavor's memory is too small for requested image: {image['min_ram']} MiB are needed.", field='flavorRef')
-    size = (image.get('virtual_size') or image.get('size') or 0) / _GIB
-    if 0 < flavor.root_gib < max(image['min_disk'], size):
-        raise InvalidInput(
-            f"Flavor's disk is too small for requested image. Flavor disk is {flavor.root_gib} GiB, minimum is {max(image['min_disk'], size):.2f} GiB.",
+            f"Flavor's disk is too small for requested image. Flavor disk is {flavor.root_gib} GiB, minimum is {least:.2f} GiB.",
             field='flavorRef',
         )
     properties = {k: v for k, v in metadata_of(image).items() if k.startswith(('hw_', 'img_', 'os_')) or k in ('kernel_id', 'ramdisk_id')}
     taken = ('id', 'disk_format', 'size', 'os_hash_algo', 'os_hash_value', 'min_disk', 'min_ram')
     return {name: image.get(name) for name in taken} | {'properties': properties, 'inherited': inherited(image)}
-
-
-def _is_member(service: ComputeService, ctx: Context, image_id: str) -> bool:
-    members = service.image.with_context(ctx).get(f'/v2/images/{image_id}/members')['members']
-    return any(member['member_id'] == ctx.project_id for member in members)
 
 
 def _security_groups(service: ComputeService, ctx: Context, asked: list[dict[str, str]] | None) -> tuple[list[str], list[str]]:
@@ -138,7 +116,7 @@ def _security_groups(service: ComputeService, ctx: Context, asked: list[dict[str
     found = service.network.with_context(ctx).get(f'/v2.0/security-groups?project_id={ctx.project_id}&fields=id&fields=name')[
         'security_groups'
     ]
-    ids = []
+    named: dict[str, str] = {}
     for name in names:
         matching = [group['id'] for group in found if name in (group['id'], group['name'])]
         if not matching:
@@ -147,8 +125,9 @@ def _security_groups(service: ComputeService, ctx: Context, asked: list[dict[str
             raise InvalidInput(
                 f"Multiple security groups found matching '{name[:64]}'. Use an ID to be more specific.", field='security_groups'
             )
-        ids.append(name if name in matching else matching[0])
-    return ids, names
+        chosen = name if name in matching else matching[0]
+        named[chosen] = next(group['name'] for group in found if group['id'] == chosen)
+    return list(named), list(named.values())
 
 
 def _keypair(service: ComputeService, ctx: Context, name: str | None) -> KeyPair | None:
@@ -173,10 +152,20 @@ def _user_data(service: ComputeService, text: str | None) -> str | None:
     return text
 
 
+def _files(asked: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Files that the server is to have: on a config drive, the only place where a guest finds them."""
+    for index, file in enumerate(asked):
+        try:
+            base64.b64decode(file['contents'], validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidInput(f'The contents of personality[{index}] must be base64.', field='personality') from None
+    return asked
+
+
 def _zone(service: ComputeService, ctx: Context, body: dict[str, Any]) -> tuple[str | None, str | None]:
     """(zone, host) from `zone[:host[:node]]` or `host`."""
     zone, _, host = str(body.get('availability_zone') or '').partition(':')
-    host = body.get('host') or host.partition(':')[0]
+    host = body.get('host') or body.get('hypervisor_hostname') or host.partition(':')[0]
     if host and not ctx.is_admin:
         raise Forbidden("Policy doesn't allow compute:servers:create:forced_host to be performed.")
     if zone:
@@ -194,6 +183,9 @@ def _claim(
     ctx: Context, flavor: Flavor, image: dict[str, Any] | None, zone: str | None, host: str | None, hints: dict[str, Any]
 ) -> dict[str, Any]:
     """What the scheduler is asked."""
+
+    if hints.get('group'):
+        raise InvalidInput('This cloud has no server groups.', field='os:scheduler_hints')
 
     def many(name: str) -> list[str]:
         value = hints.get(name) or []
@@ -256,12 +248,12 @@ def _row(ctx: Context, body: dict[str, Any], common: dict[str, Any], index: int,
         user_data=common['user_data'], config_drive=common['config_drive'], server_metadata=dict(body.get('metadata') or {}),
         tags=sorted(set(body.get('tags') or ())), network_info=[],
         requested={
-            'security_group_names': common['groups'][1], 'volumes': [disk.volume_id for disk in common['disks'].volumes],
+            'security_group_names': common['groups'][1], 'volumes': [disk.volume_id or disk.device for disk in common['disks'].volumes],
             'image': common['image'] and {
                 'min_disk': common['image']['min_disk'], 'min_ram': common['image']['min_ram'], 'properties': common['image']['inherited'],
             },
         },
-        access_ip_v4=body.get('accessIPv4') or None, access_ip_v6=body.get('accessIPv6') or None,
+        access_ip_v4=servers.access_address(body.get('accessIPv4'), 4), access_ip_v6=servers.access_address(body.get('accessIPv6'), 6),
         disk_config=body.get('OS-DCF:diskConfig') or 'MANUAL', reservation_id=common['reservation'], launch_index=index, created_at=now(),
         locked=False, progress=0, deleted=False,
     )  # fmt: skip
@@ -273,10 +265,12 @@ def _params(server: Server, common: dict[str, Any], claim: dict[str, Any], body:
         'claim': claim,
         'networks': common['networks'],
         'security_groups': common['groups'][0],
+        'security_group_names': common['groups'][1],
         'project_id': server.project_id,
         'zone': common['zone'],
         'image': common['image'] and {name: value for name, value in common['image'].items() if name != 'inherited'},
-        'volumes': [{'volume_id': disk.volume_id, 'device': disk.device} for disk in common['disks'].volumes],
+        'volumes': [{'volume_id': disk.volume_id, 'device': disk.device} for disk in common['disks'].present],
+        'new_volumes': common['disks'].new,
         'config_drive': server.config_drive,
         'files': body.get('personality') or [],
     }

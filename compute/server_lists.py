@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
 from common.context import Context
-from common.errors import InvalidInput
-from compute import server_states
+from common.errors import Forbidden, InvalidInput
+from compute import patterns, server_states
 from compute.db import server_filters as filters_in_sql
 from compute.db import servers as queries
 
@@ -21,8 +20,10 @@ _EXACT = {
     'uuid': 'id', 'id': 'id', 'image': 'image_id', 'flavor': 'flavor_id', 'key_name': 'key_name', 'user_id': 'user_id', 'reservation_id': 'reservation_id',
     'availability_zone': 'availability_zone', 'power_state': 'power_state', 'launch_index': 'launch_index', 'task_state': 'task_state',
     'vm_state': 'vm_state', 'description': 'description', 'config_drive': 'config_drive', 'hostname': 'hostname',
+    'progress': 'progress', 'instance_name': 'id',
 }  # fmt: skip
 _ADMIN = {'host': 'host', 'node': 'host', 'hypervisor_hostname': 'host'}
+_NO_FILTERS = frozenset({'limit', 'marker', 'sort_key', 'sort_dir', 'all_tenants'})
 _TIMES = {'changes-since': 'since', 'changes-before': 'before'}
 
 
@@ -36,6 +37,10 @@ def list_page(
     everywhere: bool,
 ) -> tuple[list[Any], dict[str, list[tuple[str, bool]]]]:
     """A page of rows and their volumes. Raises InvalidInput for a marker that is no server, or values that cannot be."""
+    if marker is None and query.keys() <= _NO_FILTERS:
+        with service.db.read() as session:
+            rows = queries.list_all(session, None if everywhere else str(ctx.project_id), order, limit)
+            return rows, queries.attached_ids(session, [row.id for row in rows])
     conditions, by_address = _conditions(ctx, query, everywhere)
     with service.db.read() as session:
         last = queries.get(session, marker, deleted=True) if marker is not None else None
@@ -48,7 +53,7 @@ def list_page(
 
 
 def _conditions(ctx: Context, query: dict[str, Any], everywhere: bool) -> tuple[list[Any], Any]:
-    found: list[Any] = [filters_in_sql.deleted(_truth(query.get('deleted')) and ctx.is_admin)]
+    found: list[Any] = _deleted(ctx, query)
     project = query.get('project_id') or query.get('tenant_id')
     if not everywhere:
         found.append(filters_in_sql.equal('project_id', ctx.project_id))
@@ -60,8 +65,8 @@ def _conditions(ctx: Context, query: dict[str, Any], everywhere: bool) -> tuple[
             found.append(filters_in_sql.equal(column, _convert(column, str(value))))
         elif name in _ADMIN and ctx.is_admin:
             found.append(filters_in_sql.equal('host', value))
-        elif name == 'name':
-            found.append(filters_in_sql.matches('name', _pattern(str(value))))
+        elif name == 'name' and not patterns.is_pattern(str(value)):
+            found.append(filters_in_sql.matches('name', patterns.like(str(value))))
         elif name == 'status':
             found.append(_status(value))
         elif name in _TIMES:
@@ -71,9 +76,24 @@ def _conditions(ctx: Context, query: dict[str, Any], everywhere: bool) -> tuple[
     return found, _by_json(query)
 
 
+def _deleted(ctx: Context, query: dict[str, Any]) -> list[Any]:
+    """Which of those that are gone and those that are not: who asks what changed is told of both. Raises Forbidden."""
+    wanted = query.get('status')
+    if 'DELETED' in [str(one).upper() for one in (wanted if isinstance(wanted, list) else [wanted])]:
+        if not ctx.is_admin:
+            raise Forbidden('Only administrators may list deleted instances.')
+        return [filters_in_sql.deleted(True)]
+    if 'deleted' not in query and _TIMES.keys() & query.keys():
+        return []
+    return [filters_in_sql.deleted(_truth(query.get('deleted')) and ctx.is_admin)]
+
+
 def _by_json(query: dict[str, Any]) -> Any:
-    """A test for what lies inside JSON columns (tags, addresses), or None."""
+    """A test for what SQL cannot look at: what lies inside JSON columns (tags, addresses), names by a pattern. None: there is none."""
     tests = []
+    if patterns.is_pattern(str(query.get('name', ''))):
+        pattern_of_name = patterns.compiled('name', str(query['name']))
+        tests.append(lambda row: pattern_of_name.search(row.name) is not None)
     for name, test in (('tags', all), ('tags-any', any)):
         if query.get(name):
             wanted = str(query[name]).split(',')
@@ -86,24 +106,10 @@ def _by_json(query: dict[str, Any]) -> Any:
             tests.append(lambda row, test=test, wanted=wanted: not test(tag in row.tags for tag in wanted))
     for name, version in (('ip', 4), ('ip6', 6)):
         if query.get(name):
-            pattern = _regex(name, str(query[name]))
+            pattern = patterns.of_address(name, str(query[name]))
             tests.append(lambda row, pattern=pattern, version=version: any(
                 pattern.search(ip['address']) for entry in row.network_info for ip in entry['ips'] if ip['version'] == version))  # fmt: skip
     return (lambda row: all(test(row) for test in tests)) if tests else None
-
-
-def _regex(name: str, text: str) -> re.Pattern[str]:
-    try:
-        ipaddress.ip_address(text)
-        return re.compile(f'^{re.escape(text)}$')
-    except ValueError:
-        pass
-    if len(text) > 64 or not re.fullmatch(r'[0-9a-fA-F.:^$*?+\\]*', text):
-        raise InvalidInput(f'{name} is an address or a simple pattern of one.', field=name)
-    try:
-        return re.compile(text)
-    except re.error:
-        raise InvalidInput(f'{name} is not a valid pattern.', field=name) from None
 
 
 def _status(value: Any) -> Any:
@@ -114,24 +120,19 @@ def _status(value: Any) -> Any:
     return filters_in_sql.in_states(parts)
 
 
-def _pattern(text: str) -> str:
-    """Part of a name, as SQL's LIKE wants it; the anchors of a regular expression are understood."""
-    start, end = text.startswith('^'), text.endswith('$')
-    core = text[1 if start else 0 : -1 if end else None].replace('\\', '\\\\').replace('%', '\\%').replace('_', '\\_').replace('.*', '%')
-    return f'{"" if start else "%"}{core}{"" if end else "%"}'
-
-
 def _truth(value: Any) -> bool:
     return str(value).lower() in ('true', '1', 'yes', 'on', 't')
 
 
 def _convert(column: str, text: str) -> Any:
-    if column in ('power_state', 'launch_index'):
+    if column in ('power_state', 'launch_index', 'progress'):
         if not re.fullmatch(r'-?\d{1,9}', text):
             raise InvalidInput(f'{column} is a number, not {text[:40]!r}.', field=column)
         return int(text)
     if column == 'config_drive':
         return _truth(text)
+    if column == 'id':
+        return text.removeprefix('pl-')
     if column in ('image_id', 'flavor_id'):
         return text.rstrip('/').rpartition('/')[2]
     return text

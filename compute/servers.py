@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,21 @@ def target(server: Any) -> dict[str, Any]:
     return {'project_id': server.project_id, 'user_id': server.user_id}
 
 
-def find(service: ComputeService, ctx: Context, session: Session, server_id: str, policy: str = 'compute:servers:show') -> Server:
-    """The server, if the caller may see it and do what the policy names. Raises NotFound, Forbidden."""
-    server = queries.get(session, server_id) if len(server_id) <= 36 else None
+def access_address(text: str | None, version: int) -> str | None:
+    """An access address in its usual form; None for an empty one. Raises InvalidInput."""
+    if not text:
+        return None
+    try:
+        return str({4: ipaddress.IPv4Address, 6: ipaddress.IPv6Address}[version](text))
+    except ValueError:
+        raise InvalidInput(f'accessIPv{version} must be an IPv{version} address, not {text[:45]!r}.', field=f'accessIPv{version}') from None
+
+
+def find(
+    service: ComputeService, ctx: Context, session: Session, server_id: str, policy: str = 'compute:servers:show', *, deleted: bool = False
+) -> Server:
+    """The server, if the caller may see it and do what the policy names; a deleted one only if asked for. Raises NotFound, Forbidden."""
+    server = queries.get(session, server_id, deleted) if len(server_id) <= 36 else None
     if server is None or not service.policy.check(ctx, 'compute:servers:show', target(server)):
         raise NotFound('instance', server_id)
     if policy != 'compute:servers:show':
@@ -42,11 +55,13 @@ def find(service: ComputeService, ctx: Context, session: Session, server_id: str
     return server
 
 
-def show(service: ComputeService, ctx: Context, server_id: str) -> tuple[Server, list[Any]]:
-    """The server and its volumes. Raises NotFound."""
+def show(service: ComputeService, ctx: Context, server_id: str) -> tuple[Any, list[tuple[str, bool]]]:
+    """The server, as a row to be read, and (id, delete on termination) of its volumes. Raises NotFound."""
     with service.db.read() as session:
-        server = find(service, ctx, session, server_id)
-        return server, queries.volumes_of(session, [server.id])[server.id]
+        server = queries.shown(session, server_id) if len(server_id) <= 36 else None
+        if server is None or not service.policy.check(ctx, 'compute:servers:show', target(server)):
+            raise NotFound('instance', server_id)
+        return server, queries.attached_ids(session, [server_id]).get(server_id, [])
 
 
 def check_unlocked(ctx: Context, server: Server) -> None:

@@ -14,7 +14,7 @@ from compute.rpc import ComputeHost
 if TYPE_CHECKING:
     from common.db import Database
     from common.messaging import Broker
-    from common.operations import Operations
+    from common.operations import Operations, Runner
     from common.policy import Policy
     from common.quota import Quotas
     from common.rest import RestClient
@@ -40,6 +40,7 @@ class ComputeService:
     scheduler: Any
     hosts: Hosts
     worker: Any = None  # the ComputeWorker, where this process is one
+    runner: Runner | None = None  # of the steps at SERVICE, where this process is a conductor
 
     def host_client(self, host: str | None) -> Any:
         """The worker of a host. Raises Unavailable when the server has none."""

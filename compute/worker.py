@@ -85,8 +85,8 @@ class ComputeWorker:
         self.service = service
         self.drivers = drivers
         self.worlds = {host: HostWorld(host, driver, service) for host, driver in drivers.items()}
-        locations = {host_location(host): world for host, world in self.worlds.items()}
-        self.runner = Runner(service.ops, at=locations, workers=service.options.worker_threads)
+        # A conductor in this process goes on with the steps of the hosts itself, instead of handing each operation over.
+        self.runner = service.runner or Runner(service.ops, at={}, workers=0)
         self.events = GuestEvents(lambda host, server_id: reconcile.look(service, self.worlds[host], server_id))
         self._reported = False
 
@@ -96,7 +96,9 @@ class ComputeWorker:
             driver.start(lambda server_id, state, host=host: self.events.tell(host, server_id))
         self.events.start()
         self.report()
-        self.runner.start()
+        self.runner.take_on({host_location(host): world for host, world in self.worlds.items()}, self.service.options.worker_threads)
+        if not self.runner.is_started:
+            self.runner.start()
 
     def stop(self, drain: float) -> None:
         """Let steps in hand end, and let go of the hypervisors; guests run on."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compute.db import servers as queries
-from compute.db.models import Server, ServerVolume
+from compute.db.models import ServerVolume
 from compute.virt.base import Driver, ImageSpec, InterfaceSpec, ServerSpec, VolumeSpec
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class HostWorld:
     def spec(self, server_id: str, image: ImageSpec | None = None, volumes: Sequence[VolumeSpec] | None = None) -> ServerSpec:
         """The server as the driver needs it, read anew. `volumes`: those to start with; None: those that are attached."""
         with self.service.db.read() as session:
-            server = queries.get(session, server_id, deleted=True)
+            server = queries.shown(session, server_id, deleted=True)
             if server is None:
                 raise LookupError(f'server {server_id} has no row')
             return spec_of(server, attached(queries.volumes_of(session, [server_id])[server_id]) if volumes is None else volumes, image)
@@ -43,8 +43,8 @@ def attached(volumes: Sequence[ServerVolume]) -> list[VolumeSpec]:
     return [VolumeSpec(volume.volume_id, volume.attachment_id or '', volume.device) for volume in ordered if volume.status != 'attaching']
 
 
-def spec_of(server: Server, volumes: Sequence[VolumeSpec], image: ImageSpec | None = None) -> ServerSpec:
-    """A server's row as the driver needs it."""
+def spec_of(server: Any, volumes: Sequence[VolumeSpec], image: ImageSpec | None = None) -> ServerSpec:
+    """A server's row or record as the driver needs it."""
     flavor = server.flavor
     return ServerSpec(
         id=server.id,

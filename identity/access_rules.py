@@ -13,6 +13,7 @@ from common.tokens.access_rules import AccessRule
 from identity.db import application_credential_models as models
 from identity.db import application_credentials as rows
 from identity.db.retry import retried
+from identity.delegation import check_room
 from identity.service import IdentityService
 
 
@@ -65,8 +66,12 @@ def delete(service: IdentityService, user_id: str, rule_id: str) -> None:
             session.flush()
 
 
-def take(session: Session, user_id: str, wanted: Sequence[Mapping[str, Any]]) -> list[AccessRuleRecord]:
-    """The user's access rules that are wanted, by id or by what they say; what is not there yet is made. Raises NotFound."""
+def take(service: IdentityService, session: Session, user_id: str, wanted: Sequence[Mapping[str, Any]]) -> list[AccessRuleRecord]:
+    """The user's access rules that are wanted, by id or by what they say; what is not there yet is made.
+
+    :raises NotFound: an access rule
+    :raises OverQuota: the user would have more than are allowed
+    """
     if not wanted:
         return []
     known = {AccessRule(row.service, row.method, row.path): row for row in rows.list_rules(session, user_id, {})}
@@ -80,6 +85,8 @@ def take(session: Session, user_id: str, wanted: Sequence[Mapping[str, Any]]) ->
         else:
             rule = AccessRule(one['service'], one['method'], one['path'])
             if rule not in known:
+                limit = service.application_credential_options.access_rule_limit
+                check_room(limit, lambda: len(known), 'access rule')
                 with duplicate_as(session, Conflict('The same access rule was made at this moment. Try again.')):
                     known[rule] = rows.add_rule(session, user_id, rule)
             row = known[rule]

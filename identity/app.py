@@ -12,11 +12,13 @@ from common import clock
 from common.errors import PileusError
 from common.limits import announce as announce_limits
 from common.service import concurrency
-from common.tokens import RuleBook
+from common.tokens import RoleSets, RuleBook
 from common.tokens.contract import TokenNews, TokenNewsListener
 from identity import access_rules, catalog, domain_config
+from identity import tokens as issued
 from identity.conf import CatalogOptions, TokenOptions
 from identity.guard_news import GuardGossip
+from identity.known_homes import KnownHomes
 from identity.rpc import Announcer
 from identity.service import IdentityService
 from identity.templated_catalog import TemplatedCatalog
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _LEARN_EVERY, _CLEAN_EVERY = 1.0, 600.0
+_CLOCKS_MAY_DIFFER = 0.5  # seconds
 
 
 def make_service(settings: Settings, db: Database, state: pathlib.Path, **rest: Any) -> IdentityService:
@@ -45,6 +48,7 @@ def make_service(settings: Settings, db: Database, state: pathlib.Path, **rest: 
         **rest,
     )
     service.verifier.access_rules = RuleBook(functools.partial(access_rules.by_digest, service))
+    service.verifier.role_sets = RoleSets(functools.partial(issued.role_set, service))
     if service.options.domain_configurations_from_database:
         service.users.domains.configure_from(domain_config.all_in_force)
     catalog_options = settings.get(CatalogOptions)
@@ -60,6 +64,7 @@ class Upkeep:
         self._service, self._runtime, self._announcer = service, runtime, announcer
         # Where everything is in one process there is nobody to tell.
         self._gossip = None if runtime.embedded else GuardGossip(service.guard, runtime.broker, runtime.host)
+        self._homes = KnownHomes(service)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -70,6 +75,7 @@ class Upkeep:
         self._runtime.broker.serve(TokenNews, listener, host=f'identity.{self._runtime.host}.{id(self):x}', workers=1)
         if self._gossip is not None:
             self._gossip.start()
+        self._homes.attach()
         self._thread = threading.Thread(target=self._run, name='identity-upkeep', daemon=True)
         self._thread.start()
 
@@ -82,16 +88,24 @@ class Upkeep:
             self._gossip.stop(seconds)
         self._announcer.stop(seconds)
 
+    def _look_at_the_clock(self) -> None:
+        ahead = self._service.clock_difference()
+        if abs(ahead) > _CLOCKS_MAY_DIFFER:
+            said = "the clock of this host is %.1f s ahead of the database's (or behind, if negative): tokens may outlive what revokes them; keep clocks in step"
+            LOG.warning(said, ahead)
+
     def _run(self) -> None:
         clean_at = clock.monotonic()
         while not self._ending.wait(_LEARN_EVERY):
             try:
                 self._service.learn_revocations()
+                self._homes.save()
                 if clock.monotonic() >= clean_at:
                     clean_at = clock.monotonic() + _CLEAN_EVERY
                     self._service.forget_expired()
+                    self._look_at_the_clock()
             except PileusError as error:
-                LOG.warning('the list of revoked tokens could not be read: %s', error.message)
+                LOG.warning('what logins and revocations leave behind could not be read or written: %s', error.message)
 
 
 def build(runtime: Runtime) -> ServiceParts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from common.db import duplicate_as
 from common.db.session import Session
 from common.errors import Conflict, Forbidden, InvalidInput, NotFound
 from common.ids import new_hex_id
+from common.secrets import new_password
 from common.tokens.access_rules import AccessRule, digest_of
 from identity import access_rules, delegation
 from identity.access_rules import AccessRuleRecord
@@ -23,7 +23,7 @@ from identity.db.retry import retried
 from identity.records import RoleRef
 from identity.service import IdentityService
 
-_SECRET_BYTES = 64  # of randomness in a secret that is made here; its text has 86 characters
+_SECRET_LENGTH = 86  # characters of a secret that is made here; none of them means something to a command line
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) ->
     if expires_at is not None and expires_at <= clock.now():
         raise InvalidInput('The application credential would have expired already.', field='expires_at')
     given = values.get('secret')
-    secret = given or secrets.token_urlsafe(_SECRET_BYTES)
+    secret = given or new_password(_SECRET_LENGTH)
     columns = {
         'id': new_hex_id(),
         'user_id': ctx.user_id,
@@ -115,11 +115,10 @@ def _insert(
 ) -> ApplicationCredentialRecord:
     row = ApplicationCredential(**columns)
     with service.write() as session:
-        limit = service.application_credential_limit
-        if 0 <= limit <= rows.count_of(session, row.user_id):
-            raise Forbidden(f'No further application credential can be made: {limit} is the most that a user may have.')
+        limit = service.application_credential_options.user_limit
+        delegation.check_room(limit, lambda: rows.count_of(session, row.user_id), 'application credential')
         role_ids = _role_ids(service, session, ctx, roles)
-        used = access_rules.take(session, row.user_id, rules)
+        used = access_rules.take(service, session, row.user_id, rules)
         if used:
             row.access_rules_digest = digest_of(AccessRule(rule.service, rule.method, rule.path) for rule in used)
         with duplicate_as(session, Conflict(f'There is an application credential with the name {row.name} already.')):

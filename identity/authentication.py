@@ -14,7 +14,7 @@ from common.db.session import Session
 from common.errors import InvalidInput, Unauthorized
 from common.tokens import Claims, new_audit_id
 from identity import trusts
-from identity.brute_force import names_in
+from identity.brute_force import names_in, weight_of
 from identity.db import assignments as assignment_rows
 from identity.db import projects as project_rows
 from identity.methods import Proof
@@ -56,7 +56,9 @@ def authenticate(service: IdentityService, ctx: Context, identity: dict[str, Any
     :raises TooManyRequests: for users and addresses that failed too often of late
     """
     began = clock.timestamp()
-    proof, methods = service.guard.around(ctx.remote_address, names_in(identity), lambda: _proven(service, ctx, identity, receipt, began))
+    proof, methods = service.guard.around(
+        ctx.remote_address, names_in(identity), lambda: _proven(service, ctx, identity, receipt, began), weight_of(identity)
+    )
     return finish(service, proof, methods, scope, began)
 
 
@@ -119,6 +121,8 @@ def _proven(service: IdentityService, ctx: Context, identity: dict[str, Any], re
     proof = _prove(service, ctx, named, identity)
     if before is not None and before.user_id != proof.user.id:
         raise Unauthorized(admin_detail='the receipt is for another user')
+    if before is not None and before.credential_mark:
+        proof = dataclasses.replace(proof, claims={'credential_mark': before.credential_mark, **proof.claims})
     earlier = [*(proof.parent.methods if proof.parent else ()), *(before.methods if before else ())]
     methods = list(dict.fromkeys([*earlier, *named]))
     _check_factors(service, proof, methods, before, began)
@@ -143,7 +147,8 @@ def _check_factors(service: IdentityService, proof: Proof, methods: Sequence[str
     begun = [rule for rule in rules if set(rule) & set(methods)]
     # A receipt tells methods, not the limits of what was shown: those must be shown together with the rest.
     if begun and proof.scope is None and proof.roles is None and proof.parent is None:
-        raise service.receipts.needed(user, proof.domain, methods, begun, before=before, began=began)
+        mark = proof.claims.get('credential_mark')
+        raise service.receipts.needed(user, proof.domain, methods, begun, before=before, began=began, credential_mark=mark)
     raise Unauthorized(admin_detail=f'user {user.id} has to use more methods together')
 
 

@@ -23,6 +23,7 @@ from identity.service import IdentityService
 ROLES = ('admin', 'manager', 'member', 'reader', 'service')
 IMPLIED = (('admin', 'manager'), ('manager', 'member'), ('member', 'reader'))
 INTERFACES = ('public', 'internal', 'admin')
+_NO_LOCKOUT = 'ignore_lockout_failure_attempts'
 # A password that nobody has to remember needs no slow hash: there are too many to try.
 _LONG_SECRET, _CHEAP_ROUNDS = 32, 4
 
@@ -165,6 +166,10 @@ class _Maker:
             self.changed = True
             if known:
                 self.service.revoke(self.session, {'user_id': found.id})
+        # Nobody guesses a long secret, but strangers could lock a service out, and the cloud with it.
+        if secret and len(password) >= _LONG_SECRET and not found.options.get(_NO_LOCKOUT):
+            user_rows.update_user(self.session, found.id, {'options': {**found.options, _NO_LOCKOUT: True}})
+            self.changed = True
         self.users[name] = found.id
         return found.id
 

@@ -7,7 +7,9 @@ addresses are kept as digests, which is also what processes tell each other (`id
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import ipaddress
 import math
 import threading
 import unicodedata
@@ -21,8 +23,10 @@ from identity.conf import BruteForceOptions
 
 T = TypeVar('T')
 _MINUTE = 60.0
-_TRUSTED_FOR = 86400.0
+TRUSTED_FOR = 86400.0
+"""Seconds that an address is a user's own after a login."""
 _TOLD_AGAIN = 3600.0
+_CODE_WEIGHT = 4
 _USER, _ADDRESS, _HOME = 'u', 'a', 'h'
 # Methods whose secret can be guessed -> what names its owner, besides the user; the first of them names it alone.
 _GUESSABLE = {
@@ -48,10 +52,11 @@ class BruteForceGuard:
         self.tell_failures: Callable[[Iterable[str]], None] = lambda keys: None
         self.tell_home: Callable[[Iterable[str]], None] = lambda keys: None
 
-    def around(self, address: str | None, names: list[Hashable], attempt: Callable[[], T]) -> T:
+    def around(self, address: str | None, names: list[Hashable], attempt: Callable[[], T], weight: int = 1) -> T:
         """Make an attempt to log in, unless there were too many.
 
         :param names: for whom, as `names_in` gives them; an empty list: nothing here could be guessed
+        :param weight: as how many failures with the name one counts: more, the fewer tries would do to guess the secret
         :raises TooManyRequests: with `Retry-After`; the attempt is not made, a right secret is refused too
         :raises Unauthorized: from the attempt, which is then counted
         """
@@ -67,8 +72,9 @@ class BruteForceGuard:
         except Unauthorized as error:
             # An answer with headers asks for a further method: what was shown so far was right.
             if not error.headers:
-                self._count({key: 1 for key, limit in keys if limit})
-                self.tell_failures([key for key, limit in keys if limit])
+                seen = {key: weight if key.startswith(_USER) else 1 for key, limit in keys if limit}
+                self._count(seen)
+                self.tell_failures([key for key, times in seen.items() for _ in range(times)])
             raise
         self._succeeded(address, names, keys)
         return found
@@ -79,12 +85,23 @@ class BruteForceGuard:
         with self._lock:
             self._trust(homes)
 
+    @property
+    def most_remembered(self) -> int:
+        """How many names and addresses are kept."""
+        return self._options.remembered
+
+    def recall(self, homes: Mapping[str, float]) -> None:
+        """Take in from where users had logged in before this process began: digest -> seconds that it counts yet."""
+        with self._lock:
+            for home, seconds in homes.items():
+                self._trust([home], seconds)
+
     def _limit(self, key: str) -> int:
         return self._options.failures_per_address if key.startswith(_ADDRESS) else self._options.failures_per_user
 
     def _keys(self, address: str | None, names: list[Hashable]) -> list[tuple[str, int]]:
         """What is counted, and the limit of each."""
-        now = clock.monotonic()
+        now, address = clock.monotonic(), _place(address)
         keys: list[tuple[str, int]] = []
         with self._lock:
             for name in names:
@@ -116,8 +133,9 @@ class BruteForceGuard:
 
     def _succeeded(self, address: str | None, names: list[Hashable], keys: list[tuple[str, int]]) -> None:
         """The name starts anew. The address does not: one good login would wipe out guesses at other names."""
+        address = _place(address)
         homes = [_digest(_HOME, name, address) for name in names] if address else []
-        soon = clock.monotonic() + _TRUSTED_FOR - _TOLD_AGAIN
+        soon = clock.monotonic() + TRUSTED_FOR - _TOLD_AGAIN
         with self._lock:
             for key, _ in keys[: len(names)]:
                 self._failures.pop(key, None)
@@ -126,9 +144,9 @@ class BruteForceGuard:
         if news:
             self.tell_home(news)
 
-    def _trust(self, homes: Iterable[str]) -> None:
+    def _trust(self, homes: Iterable[str], seconds: float = TRUSTED_FOR) -> None:
         """Under the lock."""
-        until = clock.monotonic() + _TRUSTED_FOR
+        until = clock.monotonic() + seconds
         for home in homes:
             self._trusted.pop(home, None)
             self._trusted[home] = until
@@ -136,8 +154,25 @@ class BruteForceGuard:
             self._trusted.popitem(last=False)
 
 
+@functools.lru_cache(4096)
+def _place(address: str | None) -> str | None:
+    """What counts as one address: of IPv6 the network, of which whoever has one address has 2**64."""
+    try:
+        found = ipaddress.ip_address((address or '').partition('%')[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+
+
 def _digest(kind: str, *parts: Any) -> str:
     return kind + hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()
+
+
+def weight_of(identity: dict[str, Any]) -> int:
+    """As how many failures a wrong secret of this request counts: codes have six digits."""
+    return _CODE_WEIGHT if 'totp' in identity.get('methods', ()) else 1
 
 
 def names_in(identity: dict[str, Any]) -> list[Hashable]:

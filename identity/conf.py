@@ -100,6 +100,9 @@ class TokenOptions:
         'signed', choices=('signed', 'opaque'), help='Kind of new tokens: checked offline by every service, or by asking identity'
     )
     lifetime: int = option(3600, min=60, help='Seconds that a token is valid')
+    allow_expired_window: int = option(
+        172800, min=0, help='Seconds after its end that a token is good yet in requests of services, which show their own beside it'
+    )
     key_directory: str = option('', help='Directory of the signing keys; empty: identity/keys below the state directory')
     allow_rescope: bool = option(True, help='Whether a scoped token may be exchanged for one with another scope')
 
@@ -126,17 +129,26 @@ class ReceiptOptions:
     lifetime: int = option(300, min=10, max=3600, help='Seconds within which such a login must be finished')
 
 
+@group('credential')
+class CredentialOptions:
+    """Secrets that users keep: access keys, seeds of codes."""
+
+    user_limit: int = option(200, min=-1, help='How many credentials a user may have; -1: any number')
+
+
 @group('application_credential')
 class ApplicationCredentialOptions:
     """Secrets that users make for their programs."""
 
-    user_limit: int = option(-1, min=-1, help='How many application credentials a user may have; -1: any number')
+    user_limit: int = option(200, min=-1, help='How many application credentials a user may have; -1: any number')
+    access_rule_limit: int = option(1000, min=-1, help='How many access rules a user may keep; -1: any number')
 
 
 @group('trust')
 class TrustOptions:
     """What users let each other do."""
 
+    user_limit: int = option(1000, min=-1, help='How many trusts in force a user may have made; -1: any number')
     max_redelegation_count: int = option(3, min=0, max=20, help='How many times a trust may be passed on, one user after the other')
 
 
@@ -144,6 +156,7 @@ class TrustOptions:
 class OAuthOptions:
     """What users let programs do (OAuth 1.0)."""
 
+    user_limit: int = option(200, min=-1, help='How many programs a user may allow at a time; -1: any number')
     request_token_duration: int = option(28800, min=60, help='Seconds within which a user must allow what a program asks for')
     access_token_duration: int = option(86400, min=0, help='Seconds that the permission lasts; 0: until it is taken back')
     timestamp_window: int = option(600, min=10, max=3600, help='Seconds that the clock of a program may be off')

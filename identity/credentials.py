@@ -17,6 +17,7 @@ from identity import projects, users
 from identity.db import credentials as rows
 from identity.db.delegation_models import Credential
 from identity.db.retry import retried
+from identity.delegation import check_room
 from identity.one_time_passwords import TOTP, seed_of
 from identity.service import IdentityService
 
@@ -71,7 +72,8 @@ def _digest(access: str) -> str:
 
 @retried
 def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) -> CredentialRecord:
-    """Keep a secret. Raises NotFound for user and project, InvalidInput for the blob, Conflict when the access key is known.
+    """Keep a secret. Raises NotFound for user and project, InvalidInput for the blob, Conflict when the access key is known,
+    OverQuota where the user has as many as are allowed.
 
     An access key that is made with an application credential is good for no more than that; Forbidden for another project.
     """
@@ -88,6 +90,7 @@ def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) ->
     )
     with service.write() as session:
         _check_owner(service, session, row)
+        check_room(service.credential_options.user_limit, lambda: rows.count_of(session, row.user_id), 'credential')
         with duplicate_as(session, Conflict('There is a credential with this access key already.')):
             session.add(row)
             session.flush()
@@ -145,7 +148,7 @@ def _access_key(blob: str) -> str:
 
 @retried
 def update(service: IdentityService, credential_id: str, values: Mapping[str, Any]) -> CredentialRecord:
-    """Change the secret; whose it is and what for stays. Raises NotFound, InvalidInput."""
+    """Change the secret; whose it is and what for stays. Tokens had with the one before become void. Raises NotFound, InvalidInput."""
     with service.write() as session:
         row = one_or_404(session, Credential, credential_id, 'credential')
         for name in ('user_id', 'project_id', 'type'):
@@ -159,12 +162,14 @@ def update(service: IdentityService, credential_id: str, values: Mapping[str, An
             if row.type == EC2:
                 with duplicate_as(session, Conflict('There is a credential with this access key already.')):
                     row.access_digest = _digest(_access_key(values['blob']))
+            service.revoke(session, {'credential_mark': rows.mark_of(row.id)})
         row.extra = {k: v for k, v in {**row.extra, **values.get('extra', {})}.items() if v is not None}
     return _opened(service, row)
 
 
 @retried
 def delete(service: IdentityService, credential_id: str) -> None:
-    """Forget a secret. Raises NotFound."""
+    """Forget a secret; tokens had with it become void. Raises NotFound."""
     with service.write() as session:
         session.delete(one_or_404(session, Credential, credential_id, 'credential'))
+        service.revoke(session, {'credential_mark': rows.mark_of(credential_id)})

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.context import Context
 from common.db.session import Session
+from common.errors import OverQuota
 from identity.db import assignments as assignment_rows
 from identity.records import RoleRef
 from identity.service import IdentityService
@@ -24,6 +25,16 @@ def may_pass_on(service: IdentityService, session: Session, ctx: Context, user_i
     if not ctx.application_credential_id:
         return found
     return [role for role in found if project_id == ctx.project_id and role.name in ctx.roles]
+
+
+def check_room(limit: int, count: Callable[[], int], noun: str) -> None:
+    """Refuse one more thing of a user where there are as many as may be (OverQuota, 403). `limit` -1: any number; nothing is counted then."""
+    if limit < 0:
+        return
+    used = count()
+    if used >= limit:
+        said = f'No further {noun} can be made: {limit} is the most that a user may have.'
+        raise OverQuota(noun, limit=limit, used=used, message=said)
 
 
 def choose(offered: Sequence[RoleRef], wanted: Sequence[Mapping[str, Any]], refusal: Callable[[str | None], Exception]) -> list[str]:

@@ -11,6 +11,7 @@ from common.context import Context
 from common.errors import NotFound
 from identity import credentials
 from identity.credentials import EC2, LIMITS, MADE_WITH, CredentialRecord
+from identity.db.credentials import mark_of
 from identity.service import IdentityService
 
 
@@ -19,7 +20,7 @@ class AccessKey:
     """An access key, its secret, and the project that requests signed with it are for.
 
     It opens no more than the application credential it was made with, if there is one. `limits` names what else it is bound to:
-    keys that came from Keystone may have been made by something that was delegated.
+    keys that came from Keystone may have been made by something that was delegated. `mark` stands for it in tokens.
     """
 
     access: str
@@ -29,6 +30,7 @@ class AccessKey:
     trust_id: str | None = None
     application_credential_id: str | None = None
     limits: tuple[str, ...] = ()
+    mark: str = ''
 
 
 def _key_of(record: CredentialRecord) -> AccessKey:
@@ -36,7 +38,14 @@ def _key_of(record: CredentialRecord) -> AccessKey:
     limits = tuple(name for name in LIMITS if content.get(name) and name != MADE_WITH)
     bound_to = str(content[MADE_WITH]) if content.get(MADE_WITH) else None
     return AccessKey(
-        content['access'], content['secret'], record.user_id, record.project_id or '', content.get('trust_id'), bound_to, limits
+        content['access'],
+        content['secret'],
+        record.user_id,
+        record.project_id or '',
+        content.get('trust_id'),
+        bound_to,
+        limits,
+        mark_of(record.id),
     )
 
 

@@ -17,6 +17,7 @@ from common.config import DatabaseOptions, ServiceOptions, Settings
 from common.db import Database
 from common.errors import InvalidInput
 from common.manage import run
+from common.tokens.keys import SETTLED
 from identity.app import make_service
 from identity.bootstrap import BootstrapPlan, ServicePlan, bootstrap
 from identity.service import IdentityService
@@ -81,7 +82,8 @@ def rotate_verb(arguments: list[str], settings: Settings) -> int:
     """Let the next key sign tokens and make a new next one; tokens signed before stay good until they end."""
     argparse.ArgumentParser(prog='identity-manage token_rotate', description=rotate_verb.__doc__).parse_args(arguments)
     service = _service(settings)
-    print(f'key {service.keys.rotate(service.token_options.lifetime)} signs from now on')
+    options = service.token_options
+    print(f'key {service.keys.rotate(options.lifetime + options.allow_expired_window, SETTLED)} signs from now on')
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import hashlib
 import hmac
 import secrets
@@ -125,6 +126,7 @@ def authorize(service: IdentityService, ctx: Context, request_token_id: str, wan
     :raises NotFound: there is no such request, or it has expired
     :raises Forbidden: somebody else has allowed it
     :raises Unauthorized: the caller does not have a role
+    :raises OverQuota: the caller allows as many programs as may be
     """
     with service.write() as session:
         token = session.get(RequestToken, request_token_id)
@@ -132,11 +134,17 @@ def authorize(service: IdentityService, ctx: Context, request_token_id: str, wan
             raise NotFound('request token', request_token_id)
         if token.user_id not in (None, ctx.user_id):
             raise Forbidden('This request was allowed by another user.')
+        _check_room(service, session, ctx.user_id)
         verifier = secrets.token_hex(8)
         offered = delegation.may_pass_on(service, session, ctx, ctx.user_id, token.project_id)
         token.role_ids = delegation.choose(offered, wanted, _not_held)
         token.user_id, token.verifier_digest = ctx.user_id, _digest(verifier)
     return verifier
+
+
+def _check_room(service: IdentityService, session: Session, user_id: str) -> None:
+    count = functools.partial(rows.count_access_tokens, session, user_id)
+    delegation.check_room(service.oauth_options.user_limit, count, 'OAuth access token')
 
 
 def _not_held(name: str | None) -> Unauthorized:
@@ -159,6 +167,7 @@ def access_token(service: IdentityService, signed: SignedRequest) -> Issued:
             raise Unauthorized(admin_detail='the request token is unknown, expired, or not allowed by a user')
         if not hmac.compare_digest(asked.verifier_digest or '', _digest(signed.verifier or '')):
             raise Unauthorized(admin_detail='wrong verifier')
+        _check_room(service, session, asked.user_id)
         _honour(service, session, signed)
         made = AccessToken(
             id=new_hex_id(),

@@ -35,8 +35,8 @@ def code(seed: bytes, step: int) -> str:
     return f'{(int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF) % 10**_DIGITS:0{_DIGITS}d}'
 
 
-def accept(service: IdentityService, user_id: str | None, given: str) -> bool:
-    """Whether a code is one that the user's device shows now, or showed a little earlier, and has not been used.
+def accept(service: IdentityService, user_id: str | None, given: str) -> str | None:
+    """The id of the credential whose device shows this code now, or showed it a little earlier, if it has not been used; else None.
 
     A code that is accepted is spent, and all before it, for every process. An unknown user (None) takes as long as a known one.
     """
@@ -47,7 +47,7 @@ def accept(service: IdentityService, user_id: str | None, given: str) -> bool:
         service.seal.seal('nobody')
         seeds = [('', None, base64.b32encode(os.urandom(20)).decode())]
     fits = _fitting(seeds, given, service.totp_options.included_previous_windows)
-    return bool(fits) and _spend(service, fits)
+    return fits[0][0] if fits and _spend(service, fits) else None
 
 
 def _fitting(seeds: list[tuple[str, int | None, str]], given: str, earlier: int) -> list[tuple[str, int]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.db import duplicate_as
 from common.db.session import Session
-from common.errors import Conflict, Forbidden, InvalidInput, NotFound
+from common.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from common.ids import new_hex_id
 from identity.db import application_credentials as application_credential_rows
 from identity.db import assignments as assignment_rows
@@ -20,6 +21,8 @@ from identity.db import users as user_rows
 from identity.db.models import NO_DOMAIN, Project
 from identity.db.retry import retried
 from identity.service import IdentityService
+
+LOG = logging.getLogger(__name__)
 
 
 def find(session: Session, project_id: str, *, noun: str = 'project') -> Project:
@@ -201,8 +204,7 @@ def _delete_domain(service: IdentityService, session: Session, domain: Project) 
     check_not_immutable(domain.options, domain.id)
     if domain.enabled:
         raise Forbidden('Cannot delete a domain that is enabled, please disable it first.')
-    users = [user.id for user in user_rows.list_users(session, {'domain_id': domain.id})]
-    groups = [group.id for group in user_rows.list_groups(session, {'domain_id': domain.id})]
+    users, groups = _people(service, session, domain.id)
     assignment_rows.remove_of_actors(session, 'user', users)
     credential_rows.remove_of_users(session, users)
     application_credential_rows.remove_of_users(session, users)
@@ -218,6 +220,20 @@ def _delete_domain(service: IdentityService, session: Session, domain: Project) 
     _remove(session, [p.id for p in _deepest_first(rows.descendants(session, domain.id), domain.id)])
     _remove(session, [domain.id])
     service.revoke(session, {'domain_id': domain.id})
+
+
+def _people(service: IdentityService, session: Session, domain_id: str) -> tuple[list[str], list[str]]:
+    """Ids of all users and groups of a domain: those kept here, and those of a backend of its own, where they stay."""
+    wanted = {'domain_id': domain_id}
+    users = {user.id for user in user_rows.list_users(session, wanted)}
+    groups = {group.id for group in user_rows.list_groups(session, wanted)}
+    try:
+        users.update(user.id for user in service.users.list_users(session, wanted))
+        groups.update(group.id for group in service.users.list_groups(session, wanted))
+    except Unavailable as error:
+        # It may be away for good. What is left over opens nothing, since there is no such domain.
+        LOG.warning('roles of users of the domain %s, whose directory is away, stay in the database: %s', domain_id, error.message)
+    return sorted(users), sorted(groups)
 
 
 def _deepest_first(projects: list[Project], root: str) -> list[Project]:

@@ -54,12 +54,14 @@ class Receipts:
         *,
         before: Claims | None,
         began: float,
+        credential_mark: str | None = None,
     ) -> MoreMethodsNeeded:
         """The answer to right but too few methods.
 
         :param rules: sets of methods, of which each would do
         :param before: the receipt that was shown; the new one ends with it
         :param began: when the methods were looked at: what is revoked from then on voids the receipt
+        :param credential_mark: of the credential that was shown, with which the receipt ends too
         """
         claims = Claims(
             user_id=user.id,
@@ -68,6 +70,7 @@ class Receipts:
             expires_at=round(before.expires_at if before else began + self._lifetime, 3),
             methods=tuple(methods),
             audit_ids=(new_audit_id(),),
+            credential_mark=credential_mark,
         )
         shown = {
             'methods': list(methods),

@@ -19,6 +19,7 @@ from identity.conf import (
     ApplicationCredentialOptions,
     BruteForceOptions,
     ComplianceOptions,
+    CredentialOptions,
     Ec2Options,
     IdentityOptions,
     OAuthOptions,
@@ -27,6 +28,8 @@ from identity.conf import (
     TotpOptions,
     TrustOptions,
 )
+from identity.db import clocks
+from identity.db import logins as login_rows
 from identity.db import oauth1 as oauth_rows
 from identity.db import revocations as revocation_rows
 from identity.db import trusts as trust_rows
@@ -68,7 +71,8 @@ class IdentityService:
         self.hasher = PasswordHasher(options.password_hash_rounds, offload)
         self.rules = PasswordRules(options, settings.get(ComplianceOptions), self.hasher)
         self.users: RoutedBackend = RoutedBackend.make(BackendPlace(options.default_domain_id, settings, self.hasher, offload))
-        self.application_credential_limit = settings.get(ApplicationCredentialOptions).user_limit
+        self.application_credential_options = settings.get(ApplicationCredentialOptions)
+        self.credential_options = settings.get(CredentialOptions)
         self.guard = BruteForceGuard(settings.get(BruteForceOptions))
         self.templated: TemplatedCatalog | None = None
         self.memory = Memory(options.cache_seconds)
@@ -77,6 +81,7 @@ class IdentityService:
         self.revocations = Revocations()
         self.signer: TokenProvider = PROVIDERS[self.token_options.provider](self.keys)
         self.verifier = TokenVerifier(self.keys, self.revocations, opaque=OpaqueTokens(self.keys).open)
+        self.verifier.late = self._late
         self.receipts = Receipts(self.keys, self.revocations, settings.get(ReceiptOptions).lifetime)
         self._announce = announce
         # Called after a limit was changed, so that services which remember limits forget them.
@@ -99,6 +104,29 @@ class IdentityService:
             return self.verifier.verify(token)
         except Unauthorized as error:
             raise NotFound(message='Could not find token.', admin_detail=error.admin_detail) from error
+
+    def _late(self, token: str) -> Claims:
+        try:
+            return self.open_late_token(token)
+        except NotFound as error:
+            raise Unauthorized(admin_detail=error.admin_detail) from error
+
+    def open_late_token(self, token: str) -> Claims:
+        """As `open_token`; a token that has ended is good for a while yet, unless it was revoked before or since. Raises NotFound."""
+        missing = 'Could not find token.'
+        try:
+            claims = self.verifier.read(token)
+        except Unauthorized as error:
+            raise NotFound(message=missing, admin_detail=error.admin_detail) from error
+        now = clock.timestamp()
+        if claims.expires_at > now:
+            return self.open_token(token)
+        if claims.expires_at + self.token_options.allow_expired_window <= now:
+            raise NotFound(message=missing, admin_detail='the token ended too long ago')
+        with self.db.read() as session:
+            if any(event.matches(claims) for event in revocation_rows.events_from(session, claims.issued_at)):
+                raise NotFound(message=missing, admin_detail='the token was revoked')
+        return claims
 
     def revoke(self, session: Session, *events: dict[str, Any]) -> None:
         """Void all tokens issued until now that match any of the events (see `common.tokens.Revocation` for their keys).
@@ -125,6 +153,21 @@ class IdentityService:
         self.revocations.prune()
         return self.revocations.add(events)
 
+    def clock_difference(self) -> float:
+        """Seconds by which this host's clock is ahead of the database's; within what it takes to ask, 0.
+
+        Tokens are issued by one host's clock and revoked by another's: a token of a host that is ahead escapes what is revoked
+        within the difference.
+        """
+        with self.db.read() as session:
+            clocks.database_time(session)  # the connection is there now, and the next answer quick
+            before = clock.now()
+            found = clocks.database_time(session)
+            after = clock.now()
+        if found is None or before <= found <= after:
+            return 0.0
+        return ((before if found < before else after) - found).total_seconds()
+
     def forget_expired(self) -> int:
         """Delete what matters no more: revocation events, trusts and OAuth tokens that are over; returns how many events."""
         now = clock.now()
@@ -132,4 +175,7 @@ class IdentityService:
         with self.db.write() as session:
             trust_rows.forget_ended(session, tokens_over)
             oauth_rows.forget_expired(session, now, tokens_over)
-            return revocation_rows.delete_expired(session, now)
+            late = datetime.timedelta(seconds=self.token_options.allow_expired_window)
+            login_rows.forget(session, now, tokens_over - late)
+            # Services need an event while the token lives; identity is asked about it for longer.
+            return revocation_rows.delete_expired(session, now - late)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -70,5 +71,7 @@ def _prove(service: IdentityService, key: AccessKey | None, matches: Callable[[s
     with service.read() as session:
         user, domain = living(service, session, key.user_id)
     if key.application_credential_id:
-        return application_credential.prove_by_key(service, key.application_credential_id, key.project_id, user, domain)
-    return Proof(user, domain, scope={'project': {'id': key.project_id}})
+        proof = application_credential.prove_by_key(service, key.application_credential_id, key.project_id, user, domain)
+    else:
+        proof = Proof(user, domain, scope={'project': {'id': key.project_id}})
+    return dataclasses.replace(proof, claims={**proof.claims, 'credential_mark': key.mark})

@@ -7,13 +7,16 @@ import datetime
 from typing import Any
 
 from common import clock
-from common.errors import Forbidden, NotFound
+from common.errors import NotFound
 from common.tokens import Claims, Revocation
+from common.tokens.role_sets import digest_of
 from identity import application_credentials, catalog, oauth1, trusts
 from identity.authentication import Authenticated, Scope
+from identity.db import logins as login_rows
 from identity.db import projects as project_rows
 from identity.db import revocations as revocation_rows
 from identity.db import roles as role_rows
+from identity.db.retry import retried
 from identity.records import DomainRef, ProjectRef, RoleRef, UserRecord
 from identity.service import IdentityService
 
@@ -29,13 +32,28 @@ class TokenView:
 
 
 def issue(service: IdentityService, found: Authenticated) -> str:
-    """The token of a finished authentication. Raises Forbidden where all the roles do not fit into one."""
+    """The token of a finished authentication. Where the names of its roles do not fit, it has a digest that stands for them."""
     try:
         return service.signer.issue(found.claims)
-    except ValueError as error:
-        raise Forbidden(
-            'The user has so many roles there, or roles with such long names, that a token cannot hold them.', admin_detail=str(error)
-        ) from error
+    except ValueError:
+        return service.signer.issue(dataclasses.replace(found.claims, role_set=_kept(service, found.claims.roles)))
+
+
+@retried
+def _kept(service: IdentityService, roles: frozenset[str]) -> str:
+    digest = digest_of(roles)
+    with service.db.write() as session:
+        login_rows.keep_role_set(session, digest, sorted(roles), clock.now())
+    return digest
+
+
+def role_set(service: IdentityService, digest: str) -> list[str]:
+    """The roles that a digest in tokens stands for. Raises NotFound."""
+    with service.read() as session:
+        found = login_rows.role_set(session, digest)
+    if found is None:
+        raise NotFound('set of roles', digest)
+    return found
 
 
 def view_of(service: IdentityService, claims: Claims) -> TokenView:

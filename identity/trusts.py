@@ -74,6 +74,7 @@ def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) ->
     :param values: `trustor_user_id` (the caller), `trustee_user_id`, `impersonation`; may have `project_id` with `roles`
         (references by id or name), `expires_at`, `remaining_uses`, `allow_redelegation`, `redelegation_count`
     :raises Forbidden: the trustor is not the caller; there are no roles for the project; more than may be passed on is asked for
+    :raises OverQuota: the trustor has made as many as are allowed
     :raises NotFound: the trustee, the project, or a role that the trustor does not have
     :raises InvalidInput: an end in the past; limited uses of a trust that may be passed on
     """
@@ -86,6 +87,8 @@ def create(service: IdentityService, ctx: Context, values: Mapping[str, Any]) ->
     if values.get('expires_at') is not None and values['expires_at'] <= clock.now():
         raise InvalidInput('The trust would have expired already.', field='expires_at')
     with service.write() as session:
+        limit = service.trust_options.user_limit
+        delegation.check_room(limit, lambda: rows.count_made_by(session, values['trustor_user_id']), 'trust')
         passed_on = _passed_on(session, ctx, values.get('redelegated_trust_id'))
         trustor = users.find(service, session, values['trustor_user_id'])
         trustee = users.find(service, session, values['trustee_user_id'])

@@ -124,7 +124,7 @@ def _change_password(service: IdentityService, user_id: str, original: str, new:
         hashes = rows.password_hashes(session, user_id, service.rules.keep) if user else []
         domain = project_rows.find_domain_ref(session, id=user.domain_id) if user else None
     if user is None or domain is None or not user.enabled or not domain.enabled or service.rules.locked_out(user):
-        service.hasher.check(original, None)
+        service.users.check_nobody(original, domain.id if domain else None)
         raise Unauthorized()
     if not service.users.check_password(user, original):
         if service.rules.counts_failures:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _NAT64 = ipaddress.IPv6Network('64:ff9b::/96')
-_PROTOCOLS = ipaddress.IPv4Network('192.0.0.0/24')  # RFC 6890; where some clouds keep what they tell their guests
+# RFC 6890, and an address of nobody else's: where some clouds keep what they tell their guests, of whom this service may be one.
+_OF_PLATFORMS = (ipaddress.IPv4Network('192.0.0.0/24'), ipaddress.IPv4Network('168.63.129.16/32'))
 
 
 class AddressRules:
@@ -76,7 +77,7 @@ def _hidden(address: Address) -> list[Address]:
 def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:  # deprecated (RFC 3879), not forgotten by every network
         return False
-    if isinstance(address, ipaddress.IPv4Address) and address in _PROTOCOLS:
+    if _within(address, _OF_PLATFORMS):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 

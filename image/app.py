@@ -38,7 +38,11 @@ def build(runtime: Runtime) -> ServiceParts:
     db = runtime.database('image')
     tables = operation_tables(Base.metadata)
     policy = Policy([*RULES, *(rule for resource in RESOURCES for rule in resource.rules)], runtime.policy_file('image'))
-    made = stores.build(runtime.settings, runtime.state, lambda url, start: fetching.open_url(service, url, start))
+    made = stores.build(
+        runtime.settings,
+        runtime.state,
+        lambda url, start, stop, validator: fetching.open_url(service, url, start, stop=stop, validator=validator),
+    )
     ops = Operations(db, DEFINITIONS, tables, LocalBell(FarBell(runtime.broker)))
     staging = StagingArea(pathlib.Path(options.staging_directory or runtime.state / 'staging'))
     identity = runtime.rest('image', 'identity')

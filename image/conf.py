@@ -48,6 +48,8 @@ class ImageOptions:
         'sha512', choices=['sha256', 'sha384', 'sha512'], help='Of the hash that images get; sha256 costs half on processors that know it'
     )
     chunk: int = option(1 << 20, min=4096, help='Bytes read at once from a client')
+    transfers: int = option(128, min=1, help='Uploads and downloads at once in one API process; more are answered with 503')
+    transfers_per_project: int = option(64, min=1, help='How many of them one project may have; more are answered with 429')
     allowed_networks: list[str] = option([], help='Networks that a URL of a user may lead to, although they are not public')
     denied_hosts: list[str] = option([], help='Hosts, domains (.example.org) and networks that no URL of a user may lead to')
     import_allowed_schemes: list[str] = option(['http', 'https'], help='Schemes that a URL of a user may have')

@@ -43,16 +43,17 @@ class Download:
 
     :param open_source: may raise Unavailable for what may pass
     :param alive: called often; raises when the transfer shall end
+    :param arrived: told how many bytes there are, before they are kept, and how many there will be, where the source says it; may refuse them
     :param tries: how often in a row it may break off without getting further than ever before
     :param min_speed: bytes a second, on the average of some time, that are not too slow
     """
 
     def __init__(
         self, area: StagingArea, image_id: str, stage_id: str, open_source: Open, alive: Callable[[], None], *, tries: int, chunk: int, limit: int,
-        min_speed: int = 0,
+        min_speed: int = 0, arrived: Callable[[int, int | None], None] = lambda size, whole: None,
     ) -> None:  # fmt: skip
         self._area, self._image, self._stage = area, image_id, stage_id
-        self._open, self._alive = open_source, alive
+        self._open, self._alive, self._arrived = open_source, alive, arrived
         self._tries, self._chunk, self._limit = tries, chunk, limit
         self._part = area.part(image_id, stage_id)
         self._furthest = 0
@@ -89,6 +90,7 @@ class Download:
         except RangeNotSatisfiable:  # it has become shorter, or is as long as what is here: only all of it is certain
             source = self._open(0, '')
         with source:
+            self._arrived(source.start, source.size)
             if source.validator != note.get('validator', ''):
                 self._area.set_note(self._image, self._stage, validator=source.validator)
             size = self._copy(source)
@@ -110,6 +112,7 @@ class Download:
                 self._pace.note(len(chunk))
                 if size > self._limit:
                     raise TooLarge(f'The data has more than the {self._limit} bytes that are allowed.')
+                self._arrived(size, source.size)
                 with storage_errors():
                     view = memoryview(chunk)
                     while view:

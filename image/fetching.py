@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from common.clock import monotonic
 from common.errors import Forbidden, InvalidInput, NotFound, PileusError, RangeNotSatisfiable, TooLarge, Unavailable
 from image.addresses import AddressRules, rules_of
+from image.drivers.remote_file import range_of
 
 if TYPE_CHECKING:
     from image.service import ImageService
@@ -195,11 +196,12 @@ def _broken(error: Exception) -> Unavailable:
 
 
 def open_url(
-    service: ImageService, url: str, start: int = 0, *, validator: str = '', headers: dict[str, str] | None = None,
+    service: ImageService, url: str, start: int = 0, *, stop: int | None = None, validator: str = '', headers: dict[str, str] | None = None,
     seconds: float = _TOTAL, limit: int | None = None,
 ) -> Fetched:  # fmt: skip
     """Ask for the body behind a URL, from byte `start` on where the server can.
 
+    :param stop: as far as the data are wanted, if not to the end; a server may send more
     :param validator: of an earlier answer: a server whose file has changed since then sends all of it
     :param headers: more headers; they go to the first host only, not to one that it redirects to
     :param seconds: for the whole body; single waits are bounded by `[image] import_idle`
@@ -215,7 +217,9 @@ def open_url(
         first = first or (target.scheme, target.host, target.port)
         wire = _connect(service, target, end)
         try:
-            response = _ask(wire, target, start, validator, sent if (target.scheme, target.host, target.port) == first else {})
+            response = _ask(
+                wire, target, range_of(start, stop), validator, sent if (target.scheme, target.host, target.port) == first else {}
+            )
             following = response.headers.get('Location') if response.status in (301, 302, 303, 307, 308) else None
             if following is None:
                 _check_answer(response)
@@ -290,7 +294,7 @@ def _connect(service: ImageService, target: Target, end: float) -> _Wire:
     raise Unavailable(f'Host {target.host} does not answer.', code='fetch_broken', admin_detail=str(reason)) from reason
 
 
-def _ask(wire: _Wire, target: Target, start: int, validator: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+def _ask(wire: _Wire, target: Target, wanted_range: str, validator: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     """Send the request and read the headers of its answer."""
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = wire  # type: ignore[assignment]
@@ -304,8 +308,8 @@ def _ask(wire: _Wire, target: Target, start: int, validator: str, headers: dict[
         'Connection': 'close',
         **headers,
     }
-    if start:
-        wanted['Range'] = f'bytes={start}-'
+    if wanted_range:
+        wanted['Range'] = wanted_range
         if validator:
             wanted['If-Range'] = validator
     whole, wire.end = wire.end, min(wire.end, monotonic() + _ANSWER)

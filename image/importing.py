@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from image.service import ImageService
 
 _UUID = re.compile(r'[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\Z', re.IGNORECASE)
-_QUOTAS = {DIRECT: quotas.IMPORT, WEB: quotas.IMPORT | quotas.STAGING, OTHER_CLOUD: quotas.IMPORT | quotas.STAGING, COPY: quotas.COPY}
+_QUOTAS = {DIRECT: quotas.IMPORT, WEB: quotas.IMPORT | quotas.STAGING, OTHER_CLOUD: quotas.IMPORT | quotas.STAGING, COPY: quotas.IMPORT}
 
 
 def start(service: ImageService, ctx: Context, image_id: str, body: dict[str, Any], header_store: str | None = None) -> None:
@@ -40,7 +40,7 @@ def start(service: ImageService, ctx: Context, image_id: str, body: dict[str, An
         record = images.find_own(service, ctx, image_id, policy, session)
     _check_method(service, method)
     _check_state(record, name)
-    _stores(service, record, body, header_store)
+    size = _known_size(record, name) * len(_stores(service, record, body, header_store))
 
     def work(session: Session) -> None:
         fresh = images.find_own(service, ctx, image_id, policy, session)
@@ -53,7 +53,12 @@ def start(service: ImageService, ctx: Context, image_id: str, body: dict[str, An
         must_succeed = body.get('all_stores_must_succeed', True)
         _begin(service, session, ctx, fresh, task, method, stores=stores, must_succeed=must_succeed)
 
-    quotas.enforced(service, record.owner, _QUOTAS[name], work)
+    quotas.enforced(service, record.owner, _QUOTAS[name] | {quotas.SIZE: size}, work)
+
+
+def _known_size(record: ImageRecord, method: str) -> int:
+    """The bytes that each store is going to get, where that is known before the data are fetched."""
+    return (record.size or 0) if method in (DIRECT, COPY) else 0
 
 
 def start_task(service: ImageService, ctx: Context, kind: str, given: dict[str, Any]) -> TaskRecord:
@@ -139,11 +144,13 @@ def _begin(
     """Everything of the beginning, in the caller's transaction."""
     name = method['name']
     stage = {DIRECT: record.upload_id, COPY: None}.get(name, task.id)
+    expect: dict[str, Any] = {}
+    values: dict[str, Any] = {'reserved_size': _known_size(record, name) * len(stores), 'reserved_stage': 0}
     if name != COPY:
         expect = {'status': record.status, 'upload_id': record.upload_id}
-        values = {'status': IMPORTING, 'upload_id': stage, 'upload_until': None, 'updated_at': now()}
-        if not image_queries.set_columns(session, record.id, expect=expect, **values):
-            raise Gone(f'Image {record.id} was deleted.')
+        values |= {'status': IMPORTING, 'upload_id': stage, 'upload_until': None, 'updated_at': now()}
+    if not image_queries.set_columns(session, record.id, expect=expect, **values):
+        raise Gone(f'Image {record.id} was deleted.')
     queries.report(session, record.id, stores, [])
     source = None
     if name == OTHER_CLOUD:

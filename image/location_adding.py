@@ -31,8 +31,8 @@ def add(service: ImageService, ctx: Context, image_id: str, url: str, validation
         owner = _check_state(images.find_own(service, ctx, image_id, _ADD, session)).owner
     hashes = location_urls.hashes_of(validation_data)
     place = location_urls.look_at(service, url)
-    quotas.check_size(service, owner, place.size or 0)
-    quotas.enforced(service, owner, quotas.UPLOAD, lambda session: _begin(service, session, ctx, image_id, place, hashes))
+    wanted = quotas.UPLOAD | {quotas.SIZE: place.size or 0}
+    quotas.enforced(service, owner, wanted, lambda session: _begin(service, session, ctx, image_id, place, hashes))
 
 
 def _begin(service: ImageService, session: Session, ctx: Context, image_id: str, place: NamedPlace, hashes: dict[str, str]) -> None:
@@ -40,7 +40,7 @@ def _begin(service: ImageService, session: Session, ctx: Context, image_id: str,
     options = service.options
     _check_state(images.find_own(service, ctx, image_id, _ADD, session))
     queries.add(session, image_id, place.store, place.url, {}, now(), status=queries.UNVERIFIED)
-    values = {'status': IMPORTING, 'size': place.size, 'updated_at': now()}
+    values = {'status': IMPORTING, 'size': place.size, 'reserved_size': place.size or 0, 'updated_at': now()}
     if not image_queries.set_columns(session, image_id, expect={'status': QUEUED}, **values):
         raise Conflict(f'Image {image_id} is being changed by somebody else. Try again.')
     given = {'image_id': image_id, 'loc_url': place.url, 'validation_data': hashes}

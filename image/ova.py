@@ -20,6 +20,7 @@ class OvaInspection:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self._known: set[str] = set()  # without regard to case, as some file systems have it
         self._skip = 0
         self._rest = b''
         self._ended = False
@@ -39,7 +40,11 @@ class OvaInspection:
 
     def _walk(self, chunk: bytes) -> None:
         at = 0
-        while at < len(chunk) and not self._ended:
+        while at < len(chunk):
+            if self._ended:
+                if chunk.count(0, at) != len(chunk) - at:  # some programs would go on reading there
+                    raise _refusal('there are data behind its end')
+                return
             if self._skip:
                 step = min(self._skip, len(chunk) - at)
                 self._skip -= step
@@ -62,13 +67,16 @@ class OvaInspection:
         size = _number(header[124:136])
         if header[156:157] not in _PLAIN:
             raise _refusal('a member is no plain file')
-        if header[345:500].strip(b'\0') or _NAME.match(name) is None or name in self.names:
+        if header[345:500].strip(b'\0') or _NAME.match(name) is None or name.lower() in self._known:
             raise _refusal('a member has a name that is not its own, is empty or leads elsewhere')
+        if self.names and name.lower().endswith('.ovf'):
+            raise _refusal('it has two .ovf descriptions')
         if not self.names and (not name.lower().endswith('.ovf') or not 0 < size <= _LARGEST_DESCRIPTION):
             raise _refusal('its first member is not the .ovf description')
         if len(self.names) >= _MOST_MEMBERS:
             raise _refusal(f'it has more than {_MOST_MEMBERS} members')
         self.names.append(name)
+        self._known.add(name.lower())
         self._skip = -(-size // _BLOCK) * _BLOCK
 
 

@@ -1,7 +1,8 @@
 """What a project may have of images: counted from the rows, in the transaction that adds to them.
 
-Sizes are limited in MiB. As in Glance the size of data is not known before they have come, so an upload may begin while
-the project is not above its limit and may end above it; but data larger than the whole limit are never taken.
+Sizes are limited in MiB. Data whose size is known before they come need room for all of it. Data of unknown size may come
+while the rest is within the limit, and end above it, since that is how Glance takes them; what has come so far counts for
+everybody else (`image/room.py`), and data larger than the whole limit are never taken.
 """
 
 from __future__ import annotations
@@ -27,12 +28,11 @@ SIZE, STAGE, COUNT, UPLOADING = 'image_size_total', 'image_stage_total', 'image_
 RESOURCES = (SIZE, STAGE, COUNT, UPLOADING)
 IN_MIB = frozenset({SIZE, STAGE})
 
-# What one more of each needs: resource -> how many (0: the project must only not be above the limit already).
+# What one more of each needs: resource -> how many, or bytes (0: the project must only not be above the limit already).
 NEW_IMAGE = {COUNT: 1}
 UPLOAD = {SIZE: 0, UPLOADING: 1}
 STAGING = {STAGE: 0, UPLOADING: 1}
 IMPORT = {SIZE: 0}
-COPY = {SIZE: 0}
 
 
 class ImageQuotas(Quotas):
@@ -54,57 +54,54 @@ class ImageQuotas(Quotas):
 def enforced(service: ImageService, project_id: str | None, wanted: Mapping[str, int], work: Callable[[Session], T]) -> T:
     """Do something in a write transaction that is undone if it brings the project above a limit.
 
-    :param wanted: how much of each resource `work` takes; only these are looked at
+    :param wanted: how much of each resource `work` takes (bytes of sizes); only these are looked at
     :returns: what `work` gives
     :raises: OverQuota, Unavailable, and what `work` raises
     """
+
+    def judged(session: Session, limits: Mapping[str, int]) -> T:
+        limited = {name: amount for name, amount in wanted.items() if limits[name] != UNLIMITED}
+        if limited:
+            lock_project(session, service.quotas.tables, str(project_id))
+        result = work(session)
+        if limited:
+            used = service.quotas.usage(session, str(project_id))
+            for name, amount in limited.items():
+                check(name, limits[name], used[name], amount)
+        return result
+
     if project_id is None:
         with service.db.write() as session:
             return work(session)
     registered = service.quotas.registered(project_id)
     try:
-        return _attempt(service, project_id, wanted, registered, work)
+        return attempt(service, project_id, registered, judged)
     except OverQuota:
         fresh = service.quotas.registered(project_id, fresh=True)
         if fresh == registered:
             raise
-    return _attempt(service, project_id, wanted, fresh, work)
+    return attempt(service, project_id, fresh, judged)
 
 
-def _attempt(
-    service: ImageService, project_id: str, wanted: Mapping[str, int], registered: Mapping[str, int], work: Callable[[Session], T]
-) -> T:
+def attempt(service: ImageService, project_id: str, registered: Mapping[str, int], work: Callable[[Session, Mapping[str, int]], T]) -> T:
+    """Do something in a write transaction that knows the limit of each resource, given what identity says of them."""
     with service.db.write() as session:
-        limits = service.quotas.limits(session, project_id) | registered
-        limited = {name: amount for name, amount in wanted.items() if limits[name] != UNLIMITED}
-        if limited:
-            lock_project(session, service.quotas.tables, project_id)
-        result = work(session)
-        if limited:
-            used = service.quotas.usage(session, project_id)
-            for name, amount in limited.items():
-                _check(name, limits[name], used[name], amount)
-    return result
+        return work(session, {**service.quotas.limits(session, project_id), **registered})
 
 
-def _check(name: str, limit: int, used: int, amount: int) -> None:
-    """Raise OverQuota when more is used than the limit; `used` counts the amount that is wanted, sizes in bytes."""
+def check(name: str, limit: int, used: int, amount: int) -> None:
+    """Raise OverQuota when more is used than the limit.
+
+    :param used: with what is wanted now; bytes of sizes
+    :param amount: what is wanted now
+    """
     unit = MIB if name in IN_MIB else 1
     if used > limit * unit:
-        before = (used - amount * unit) // unit
-        words = f'{limit} MiB, in use {used / MIB:.1f} MiB' if unit == MIB else f'{limit}, in use {before}, wanted {amount}'
-        raise OverQuota(name, limit=limit, used=before, wanted=amount, message=f'Quota exceeded for {name}: limit {words}.')
-
-
-def check_size(service: ImageService, project_id: str | None, size: int, name: str = SIZE) -> None:
-    """Raise OverQuota for data that are larger than all that the project may have.
-
-    :param size: bytes of one image
-    :param name: SIZE, or STAGE for data that wait to be imported
-    """
-    limit = _limits(service, project_id)[name] if project_id is not None else UNLIMITED
-    if limit != UNLIMITED and size > limit * MIB:
-        raise OverQuota(name, limit=limit, used=0, message=f'Quota exceeded for {name}: limit {limit} MiB, one image has {size} bytes.')
+        before = used - amount
+        words = f'{limit}, in use {before}, wanted {amount}'
+        if unit == MIB:
+            words = f'{limit} MiB, in use {before / MIB:.1f} MiB' + (f', wanted {amount / MIB:.1f} MiB' if amount else '')
+        raise OverQuota(name, limit=limit, used=before // unit, wanted=amount // unit, message=f'Quota exceeded for {name}: limit {words}.')
 
 
 def usage(service: ImageService, project_id: str) -> dict[str, dict[str, int]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from common.clock import monotonic, now
 from common.errors import Conflict, Gone, InvalidInput, PileusError, TooLarge
 from common.ids import new_id
-from image import hashing, locations, quotas
+from image import hashing, locations
 from image.db import images as image_queries
 from image.db import locations as queries
 from image.inspect import Inspection
@@ -93,13 +93,15 @@ def lost(image_id: str) -> Gone:
 
 
 def receive(
-    service: ImageService, record: ImageRecord, lease: Lease, read: Callable[[int], bytes], length: int | None, *, inspected: bool = True
-) -> tuple[dict[str, Any], Upload]:
+    service: ImageService, record: ImageRecord, lease: Lease, read: Callable[[int], bytes], length: int | None, *, inspected: bool = True,
+    arrived: Callable[[int], None] = lambda size: None,
+) -> tuple[dict[str, Any], Upload]:  # fmt: skip
     """Take all data into the store of the lease, durably; nobody can read it before `finish`.
 
     :param read: gives up to so many bytes, b'' at the end
     :param length: bytes that were announced, or None
     :param inspected: whether data that is not what the image's disk format says is refused
+    :param arrived: told how many bytes have come, before they are kept; may refuse them
     :returns: size, virtual size and hashes, by column; and the upload to finish
     :raises: InvalidInput (a lie about the format), TooLarge, OverQuota, Gone, Unavailable
     """
@@ -116,6 +118,7 @@ def receive(
                 size += len(chunk)
                 if size > service.options.max_size:
                     raise TooLarge(f'An image has at most {service.options.max_size} bytes.')
+                arrived(size)
                 digests.update(chunk)
                 upload.write(chunk)
             inspection.verdict()
@@ -123,7 +126,6 @@ def receive(
             hashes = digests.close()
         if length is not None and size != length:
             raise InvalidInput(f'The client announced {length} bytes and sent {size}. Send the data again.', field='content-length')
-        quotas.check_size(service, record.owner, size)
         upload.sync()
     except BaseException:
         _abort(upload, record.id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from image.conf import ImageOptions
 from image.slots import Slots
 from image.stores import Stores
+from image.transfers import Transfers
 
 if TYPE_CHECKING:
     from common.db import Database
@@ -33,3 +34,7 @@ class ImageService:
     quotas: ImageQuotas
     cache: ImageCache | None = None
     slots: Slots = dataclasses.field(default_factory=Slots)
+    transfers: Transfers = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.transfers = Transfers(self.options)

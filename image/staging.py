@@ -18,6 +18,7 @@ from image import images, quotas
 from image.db import images as image_queries
 from image.db import staging as queries
 from image.records import QUEUED, UPLOADING
+from image.room import Room
 
 if TYPE_CHECKING:
     from common.db.session import Session
@@ -37,12 +38,12 @@ def stage(service: ImageService, ctx: Context, image_id: str, read: Callable[[in
     if length is not None and length > service.options.max_size:
         raise TooLarge(f'An image has at most {service.options.max_size} bytes, this one has {length}.')
     stage_id = new_id()
-    owner = _begin(service, ctx, image_id, stage_id)
+    owner = _begin(service, ctx, image_id, stage_id, length or 0)
+    room = Room(service, owner, image_id, quotas.STAGE, lambda: _mine(stage_id), held=length or 0)
     try:
         upload = service.staging.begin(image_id, stage_id)
         try:
-            size = _receive(service, image_id, stage_id, upload, read, length)
-            quotas.check_size(service, owner, size, quotas.STAGE)
+            size = _receive(service, image_id, stage_id, upload, read, length, room)
             _keep(service, image_id, stage_id, upload, size)
         except BaseException:
             upload.abort()
@@ -53,7 +54,12 @@ def stage(service: ImageService, ctx: Context, image_id: str, read: Callable[[in
         raise
 
 
-def _begin(service: ImageService, ctx: Context, image_id: str, stage_id: str) -> str | None:
+def _mine(stage_id: str) -> dict[str, Any]:
+    """What the image's row holds while data is staged for it."""
+    return {'status': UPLOADING, 'upload_id': stage_id}
+
+
+def _begin(service: ImageService, ctx: Context, image_id: str, stage_id: str, size: int) -> str | None:
     """Make the image the stage's; gives the project that it belongs to."""
     with service.db.read() as session:
         owner = images.find_own(service, ctx, image_id, 'image:data:upload', session).owner
@@ -63,16 +69,16 @@ def _begin(service: ImageService, ctx: Context, image_id: str, stage_id: str) ->
         if record.status != QUEUED:
             raise Conflict(f'Data can be staged for a queued image only; image {image_id} is {record.status}.')
         until = now() + datetime.timedelta(seconds=service.options.upload_idle)
-        values = {'status': UPLOADING, 'upload_id': stage_id, 'upload_until': until, 'updated_at': now()}
+        values = {**_mine(stage_id), 'upload_until': until, 'reserved_stage': size, 'updated_at': now()}
         if not image_queries.set_columns(session, image_id, expect={'status': QUEUED}, **values):
             raise Conflict(f'Image {image_id} is being changed by somebody else. Try again.')
 
-    quotas.enforced(service, owner, quotas.STAGING, work)
+    quotas.enforced(service, owner, quotas.STAGING | {quotas.STAGE: size}, work)
     return owner
 
 
 def _receive(
-    service: ImageService, image_id: str, stage_id: str, upload: FileUpload, read: Callable[[int], bytes], length: int | None
+    service: ImageService, image_id: str, stage_id: str, upload: FileUpload, read: Callable[[int], bytes], length: int | None, room: Room
 ) -> int:
     """Take all data, durably; gives how many bytes."""
     size, renew_at = 0, monotonic() + service.options.upload_idle / 4
@@ -80,6 +86,7 @@ def _receive(
         size += len(chunk)
         if size > service.options.max_size:
             raise TooLarge(f'An image has at most {service.options.max_size} bytes.')
+        room.cover(size)
         if monotonic() >= renew_at:
             renew_at = monotonic() + service.options.upload_idle / 4
             until = now() + datetime.timedelta(seconds=service.options.upload_idle)
@@ -103,20 +110,18 @@ def _read(service: ImageService, read: Callable[[int], bytes]) -> bytes:
 def _keep(service: ImageService, image_id: str, stage_id: str, upload: FileUpload, size: int) -> None:
     """The file first: data that is whole and not said to be is thrown away later, the reverse would be a lie."""
     upload.commit()
-    _set(service, image_id, stage_id, upload_until=None, size=size, updated_at=now())
+    _set(service, image_id, stage_id, upload_until=None, size=size, reserved_stage=0, updated_at=now())
 
 
 def _set(service: ImageService, image_id: str, stage_id: str, **values: Any) -> None:
     with service.db.write() as session:
-        expect = {'status': UPLOADING, 'upload_id': stage_id}
-        if not image_queries.set_columns(session, image_id, expect=expect, **values):
+        if not image_queries.set_columns(session, image_id, expect=_mine(stage_id), **values):
             raise Gone(f'Image {image_id} could not be found after upload. The image may have been deleted during the upload.')
 
 
 def _give_back(service: ImageService, image_id: str, stage_id: str, **expect: datetime.datetime) -> None:
     with service.db.write() as session:
-        expected = {'status': UPLOADING, 'upload_id': stage_id, **expect}
-        image_queries.set_columns(session, image_id, expect=expected, status=QUEUED, upload_id=None, upload_until=None)
+        image_queries.set_columns(session, image_id, expect={**_mine(stage_id), **expect}, status=QUEUED, upload_id=None, upload_until=None)
 
 
 def sweep(service: ImageService) -> dict[str, int]:

@@ -28,7 +28,7 @@ from common.config import ConfigError, Settings
 from common.drivers import load
 from common.errors import InvalidInput
 from image.conf import ImageOptions
-from image.drivers.base import Body, Store, StoreSetup
+from image.drivers.base import Known, Store, StoreSetup
 
 if TYPE_CHECKING:
     import pathlib
@@ -107,7 +107,7 @@ class Stores:
         return '; '.join(problems) or None
 
 
-def build(settings: Settings, state: pathlib.Path, fetch: Callable[[str, int], Body]) -> Stores:
+def build(settings: Settings, state: pathlib.Path, fetch: Callable[[str, int, int | None, str], Known]) -> Stores:
     """The stores of the options. Raises ConfigError.
 
     :param state: the folder below which a store may make a directory of its own

@@ -22,7 +22,7 @@ class Touched:
 
     hosts: what is on these hosts. networks: all hosts that take part in them. served: only the hosts that serve them (DHCP,
     routers), since nobody else knows all addresses. members: groups whose addresses changed. groups: groups whose rules did.
-    events: (port, device) whose floating addresses changed; active: (port, device) that became ACTIVE.
+    events: (port, device) whose addresses (floating ones too) or groups changed, or that are gone; active: (port, device) that became ACTIVE.
     """
 
     hosts: set[str] = dataclasses.field(default_factory=set)

@@ -17,7 +17,8 @@ overlap = ranges.overlap
 
 
 def _invalid(routes: Sequence[Sequence[str]], reason: str) -> InvalidInput:
-    return InvalidInput(f'Invalid format for routes: {[list(route) for route in routes]}, {reason}.', code='invalid_routes', field='routes')
+    said = '; '.join(f'{destination} by {nexthop}' for destination, nexthop in routes)
+    return InvalidInput(f'Invalid format for routes: {said}, {reason}.', code='invalid_routes', field='routes')
 
 
 def checked(work: Work, router_id: str, routes: list[list[str]]) -> list[list[str]]:

@@ -108,7 +108,8 @@ def delete(work: Work, network_id: str, if_revision: int | None = None) -> None:
         _release_floating(work, network.id)
     others = {owner: number for owner, number in queries.owners_on(work.session, network.id).items() if owner not in own_ports.AUTO_DELETE}
     if others:
-        message = f'Unable to complete operation on network {network.id}. There are one or more ports still in use on the network.'
+        message = f'Unable to complete operation on network {network.id}. There are one or more ports still in use on the network: '
+        message += ', '.join(f'{number} of {owner or "no device"}' for owner, number in sorted(others.items())) + '.'
         raise Conflict(message, code='network_in_use', details={'ports': others})
     work.touched.networks.add(network.id)
     own_ports.remove_from(work, network.id)

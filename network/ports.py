@@ -172,6 +172,8 @@ def update(work: Work, port_id: str, body: dict[str, Any], if_revision: int | No
         queries.set_groups(work.session, row.id, groups)
     changed = rows.update(work.session, PORTS, row, **changes)
     bindings.arrived(work, changed, groups, row.status)
+    if chosen != before.addresses or groups != before.groups or 'mac_address' in changes:
+        _tell(work, changed)
     return Port(changed, chosen, groups)
 
 
@@ -215,6 +217,12 @@ def _lists(work: Work, row: Any, body: dict[str, Any], held: Sequence[Pair], mac
             changes['extra_dhcp_opts'] = options
 
 
+def _tell(work: Work, row: Any) -> None:
+    """Let the compute service hear that the port of a server is not what it was, unless it changed the port itself."""
+    if row.device_id and row.device_owner.startswith('compute:') and not work.ctx.is_service:
+        work.touched.events.add((row.id, row.device_id))
+
+
 # -- removing
 
 
@@ -233,4 +241,5 @@ def remove(work: Work, row: Any) -> None:
     groups = queries.groups_of(work.session, [row.id]).get(row.id, ())
     floating_links.unlink_port(work, row.id)
     bindings.left(work, row, groups)
+    _tell(work, row)
     queries.delete_all(work.session, [row.id])

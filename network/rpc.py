@@ -43,4 +43,4 @@ class PortEvents(Contract, topic='network.ports'):
 
     @fanout
     def addresses_changed(self, port: str, device: str) -> None:
-        """A floating address was put on the port, or taken off it."""
+        """The port's addresses (floating ones too) or its security groups changed, or it was deleted."""

@@ -92,7 +92,7 @@ class NetworkService:
             self.broker.client(NetworkAgent, host=host).refresh(ctx)
 
     def announce(self, ctx: Context, *, active: Iterable[tuple[str, str]] = (), addresses: Iterable[tuple[str, str]] = ()) -> None:
-        """Tell whoever listens that ports are wired, or that their floating addresses changed."""
+        """Tell whoever listens that ports are wired, or that their addresses or groups changed."""
         if self.broker is None:
             return
         events = self.broker.client(PortEvents)

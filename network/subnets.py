@@ -218,7 +218,10 @@ def delete(work: Work, subnet_id: str, if_revision: int | None = None) -> None:
             continue
         if subnet.ipv6_address_mode in own and not user.device_owner.startswith('network:'):
             continue
-        message = f'Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from this subnet.'
+        message = (
+            f'Unable to complete operation on subnet {subnet.id}: One or more ports have an IP allocation from this subnet, for example port '
+            f'{user.port_id} ({user.device_owner or "no device"}).'
+        )
         raise Conflict(message, code='subnet_in_use')
     work.touched.networks.add(subnet.network_id)
     allocations.release_subnet(work.session, subnet.id)

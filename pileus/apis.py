@@ -28,6 +28,10 @@ def reason(error: object) -> str:
     return found[1] if found else str(error).splitlines()[0][:150]
 
 
+class NoAnswer(Unavailable):
+    """There was no connection to a service, or it broke before the service had said anything."""
+
+
 _LONG = 900.0  # seconds that a service may work on a large body after its last byte
 
 
@@ -95,7 +99,7 @@ class Apis:
                 **{'timeout': 30, **rest},
             )
         except exceptions.ClientException as error:
-            raise Unavailable(f'The {service} service at {base} does not answer ({reason(error)}).') from error
+            raise NoAnswer(f'The {service} service at {base} does not answer ({reason(error)}).') from error
         if answer.status_code >= 400:
             raise error_of(answer.status_code, answer.content)
         return answer

@@ -55,7 +55,7 @@ def databases(site: Site) -> Iterator[Finding]:
             )
             continue
         for problem in wrong:
-            yield Finding(problem, f'{name}-manage --config-file {site.state}/pileus.conf db sync')
+            yield Finding(problem, f'{name}-manage --state {site.state} db sync')
 
 
 def broker(site: Site) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from common.config import EndpointOptions, ServiceOptions, Settings
+from common.ids import new_id
 from common.runtime import SERVICES, Runtime
 from pileus import settings as state_files
 
@@ -74,7 +75,7 @@ def simulated_overrides(state: pathlib.Path, ports: dict[str, int], **groups: di
     values: dict[str, dict[str, Any]] = {
         'service': {'state_dir': str(state), 'host': 'sim'},
         'endpoints': {name: f'http://127.0.0.1:{port}' for name, port in ports.items()},
-        'messaging': {'url': f'pileus-memory://{state.name}'},
+        'messaging': {'url': f'pileus-memory://{state.name}.{new_id()}'},  # shared with no other cloud of this process
         'identity': {'password_hash_rounds': 4},
         'compute': {'driver': 'simulated'},
         'volume': {'pool': 'simulated', 'target': 'simulated'},

@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 from common.clock import monotonic, sleep
 from common.errors import Unavailable
+from pileus import rabbitmq_node
 
 TGT_CONTROL, TGT_PORT = 17, 13260
 RABBIT_PORT, RABBIT_DIST_PORT, EPMD_PORT = 13672, 13673, 13674
@@ -114,7 +115,8 @@ class Daemons:
     def _await(daemon: Daemon, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
         end = monotonic() + daemon.seconds
         while not daemon.ready() or (daemon.forks and daemon.pid_file and not daemon.pid_file.exists()):
-            died = not daemon.forks and process.poll() is not None
+            # The command of one that forks ends too, but well.
+            died = process.poll() is not None and not (daemon.forks and process.returncode == 0)
             if died or monotonic() > end:
                 tail = log.read_text(errors='replace')[-500:].strip()
                 what = f'ended with status {process.returncode}' if died else f'is not ready after {daemon.seconds:.0f} s'
@@ -216,10 +218,8 @@ def rabbitmq(daemons: Daemons) -> list[Daemon]:
     """A RabbitMQ node of our own with its own port mapper, all of it on loopback."""
     home = daemons.state / 'rabbitmq'
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config = home / 'rabbitmq.conf'
-    config.write_text(
-        f'listeners.tcp.1 = 127.0.0.1:{RABBIT_PORT}\nloopback_users.guest = true\nlog.console = true\nlog.console.level = warning\n'
-    )
+    config = home / 'rabbitmq.config'
+    config.write_text(rabbitmq_node.config(RABBIT_PORT))
     (home / 'enabled_plugins').write_text('[].\n')
     cookie = home / '.erlang.cookie'
     if not cookie.exists():
@@ -239,11 +239,13 @@ def rabbitmq(daemons: Daemons) -> list[Daemon]:
         'RABBITMQ_MNESIA_BASE': str(home / 'mnesia'),
         'RABBITMQ_LOG_BASE': str(home / 'log'),
         'RABBITMQ_PID_FILE': str(home / 'pid'),
-        # A busy-waiting scheduler would take a core of a small machine while idle.
-        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': '+sbwt none +sbwtdcpu none +sbwtdio none',
+        'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS': rabbitmq_node.emulator_flags(),
         'RABBITMQ_USE_LONGNAME': 'false',
     }
     binary = next(pathlib.Path('/usr/lib/rabbitmq').glob('lib/rabbitmq_server-*/sbin/rabbitmq-server'), pathlib.Path('rabbitmq-server'))
+    needed = rabbitmq_node.link_needed(binary, home / 'applications')
+    if needed is not None:
+        environment['RABBITMQ_PLUGINS_DIR'] = str(needed)
     return [
         Daemon('epmd', ['epmd', '-address', '127.0.0.1', '-port', str(EPMD_PORT)], lambda: _listens(EPMD_PORT)),
         Daemon('rabbitmq', [str(binary)], lambda: _listens(RABBIT_PORT), environment=environment),

@@ -44,6 +44,9 @@ def _thing(apis: Apis, identifier: str) -> dict[str, Any] | None:
     return None
 
 
+_WORDS = {'done': 'A host was found.', 'refused': 'No host was found.'}
+
+
 def lines(explanation: Explanation) -> list[str]:
     """The explanation as text."""
     thing = explanation.thing
@@ -54,7 +57,11 @@ def lines(explanation: Explanation) -> list[str]:
         out.append(f'fault: {explanation.fault}')
     for decision in explanation.decisions:
         took = f' in {decision["duration"] * 1000:.1f} ms' if decision.get('duration') is not None else ''
-        out += ['', f'{decision["at"]} ({decision["request_id"]}){took}', f'  {decision.get("message") or decision["event"]}']
+        out += [
+            '',
+            f'{decision["at"]} ({decision["request_id"]}){took}',
+            f'  {decision.get("message") or _WORDS.get(decision["event"], decision["event"])}',
+        ]
         out += [f'  {line}' for line in _details(decision.get('explanation') or {})]
     return out
 

@@ -13,14 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from common.errors import Conflict, InvalidInput, NotFound, PileusError, Unavailable
+from pileus.apis import NoAnswer
 
 if TYPE_CHECKING:
     from pileus.apis import Apis
 
 CHUNK = 1 << 20
 _PIECE = 1 << 16  # what is lost when a connection breaks
-_TRIES = 5  # in a row without a byte of progress
-_PAUSE = 0.5
+_TRIES = 8  # in a row without a byte of progress
+_PAUSE, _LONGEST_PAUSE = 0.5, 16  # seconds before the second try, and how many times as long it becomes: a service has 40 s to come back
+_SENDS = 3  # of data whose connection breaks
+_GIVEN_BACK = 120.0  # seconds in which a service that has died takes note that nobody sends any more
 _OCTETS = {'Content-Type': 'application/octet-stream'}
 Report = Callable[[int, int], None]
 """(bytes so far, bytes in all) -> nothing."""
@@ -85,17 +88,50 @@ def upload(apis: Apis, wish: Wish, report: Report = _quiet) -> tuple[dict[str, A
         return found, False
     image = found or apis.request('POST', 'image', '/v2/images', json=_body(wish)).json()
     try:
-        with wish.path.open('rb') as file:
-            body = _Sent(file, os.fstat(file.fileno()).st_size, report)
-            apis.request('PUT', 'image', f'/v2/images/{image["id"]}/file', data=body, headers=_OCTETS, once=True)
+        hashes = _send(apis, image['id'], wish.path, report)
         shown: dict[str, Any] = apis.get('image', f'/v2/images/{image["id"]}')
-        _check(shown, {name: digest.hexdigest() for name, digest in body.hashes.items()})
+        _check(shown, hashes)
     except BaseException:
         if found is None:
             with contextlib.suppress(PileusError):
                 apis.request('DELETE', 'image', f'/v2/images/{image["id"]}')
         raise
     return shown, True
+
+
+def _send(apis: Apis, image_id: str, path: pathlib.Path, report: Report) -> dict[str, str]:
+    """Send a file, again from its beginning where the connection breaks; gives its hashes. Raises what the service answers, NoAnswer."""
+    for left in reversed(range(_SENDS)):
+        with path.open('rb') as file:
+            body = _Sent(file, os.fstat(file.fileno()).st_size, report)
+            try:
+                apis.request('PUT', 'image', f'/v2/images/{image_id}/file', data=body, headers=_OCTETS, once=True)
+                break
+            except NoAnswer:
+                status = _settled(apis, image_id) if left else ''
+                if status == 'active':  # all had come, and only the answer was lost
+                    break
+                if status != 'queued':
+                    raise
+    return {name: digest.hexdigest() for name, digest in body.hashes.items()}
+
+
+def _settled(apis: Apis, image_id: str) -> str:
+    """The status of an image once the service is back and has noticed that an upload broke off; '' when that does not come about in time."""
+    end, tries = time.monotonic() + _GIVEN_BACK, 0
+    while time.monotonic() < end:
+        with contextlib.suppress(Unavailable):
+            status = str(apis.get('image', f'/v2/images/{image_id}')['status'])
+            if status != 'saving':
+                return status
+        tries += 1
+        time.sleep(_pause(tries))
+    return ''
+
+
+def _pause(tries: int) -> float:
+    """Seconds before the next try."""
+    return float(_PAUSE * min(2 ** (tries - 1), _LONGEST_PAUSE))
 
 
 def _body(wish: Wish) -> dict[str, Any]:
@@ -192,7 +228,7 @@ def _continue(apis: Apis, image: Mapping[str, Any], file: BinaryIO, report: Repo
         if tries > _TRIES:
             raise Unavailable(f'Image {image["id"]} is shorter than the {size} bytes it should have.')
         if tries:
-            time.sleep(_PAUSE * tries)
+            time.sleep(_pause(tries))
     report(size, size)
 
 

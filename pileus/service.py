@@ -11,12 +11,13 @@ pileus-service image:api image:conductor those parts, a process each
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import json
 import os
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from common.service import concurrency
@@ -176,15 +177,14 @@ def _run_supervised(
     book = pathlib.Path(options.state_dir) / 'run' / 'processes.json'
     _await_former(book, options.drain + 10.0)
     Runtime.check(settings)
-    Runtime.preload()
     services = list(dict.fromkeys(service for service, _ in targets))
-    if given.prepare:
-        _in_a_child(lambda: _prepare_all(settings, services))
-    # Services are made before the fork too: their processes share rules, validators and mappings.
-    runtimes = {service: Runtime(settings, embedded=False) for service in services}
-    for service, runtime in runtimes.items():
-        runtime.build([service])
-        runtime.warm()
+    Runtime.preload(services)
+    with _in_a_child(lambda: _prepare_all(settings, services)) if given.prepare else contextlib.nullcontext():
+        # Services are made before the fork too: their processes share rules, validators and mappings.
+        runtimes = {service: Runtime(settings, embedded=False) for service in services}
+        for service, runtime in runtimes.items():
+            runtime.build([service])
+            runtime.warm()
     children = []
     for service, parts in targets:
         sockets = runtimes[service].listen(service) if 'api' in parts else {}
@@ -228,8 +228,12 @@ def _prepare_all(settings: Settings, services: list[str]) -> None:
         runtime.stop(1.0)
 
 
-def _in_a_child(function: Callable[[], None]) -> None:
-    """Run something in a process of its own, since it opens what must not be shared over a fork. Raises Unavailable when it fails."""
+@contextlib.contextmanager
+def _in_a_child(function: Callable[[], None]) -> Iterator[None]:
+    """Run something beside this block in a process of its own, since it opens what must not be shared over a fork, and wait for it.
+
+    Raises Unavailable when it fails.
+    """
     from common.errors import PileusError, Unavailable
 
     reader, writer = os.pipe()
@@ -249,9 +253,13 @@ def _in_a_child(function: Callable[[], None]) -> None:
         finally:
             os._exit(status)
     os.close(writer)
-    with os.fdopen(reader, 'rb') as told:
-        words = told.read().decode(errors='replace')
-    if os.waitpid(pid, 0)[1]:
+    try:
+        yield
+    finally:  # a change of a database is not to be broken off, whatever happens here
+        with os.fdopen(reader, 'rb') as told:
+            words = told.read().decode(errors='replace')
+        status = os.waitpid(pid, 0)[1]
+    if status:
         raise Unavailable(f'The databases could not be prepared: {words}')
 
 

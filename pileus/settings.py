@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from common import own_files
 from common.config import ConfigError, Settings
-from common.secrets import write_secret
+from common.own_files import CONFIG, LOCAL
+from common.secrets import new_password, write_secret
 
-CONFIG, LOCAL = 'pileus.conf', 'local.conf'
+default_state = own_files.state
 ADMIN_PORT = 35357
 """Where older tools look for the administrators' side of identity v2.0."""
 _SECRETS = ('admin-password', 'demo-password', 'service-password')
-
-
-def default_state() -> pathlib.Path:
-    """Where a cloud lives when nobody says: /var/lib/pileus for root, the user's own data folder else."""
-    if os.geteuid() == 0:
-        return pathlib.Path('/var/lib/pileus')
-    base = os.environ.get('XDG_DATA_HOME')
-    return (pathlib.Path(base) if base else pathlib.Path.home() / '.local' / 'share') / 'pileus'
 
 
 def make_secrets(state: pathlib.Path) -> None:
@@ -32,7 +24,7 @@ def make_secrets(state: pathlib.Path) -> None:
     run.mkdir(exist_ok=True, mode=0o700)
     for name in _SECRETS:
         if not (run / name).exists():
-            write_secret(run / name, secrets.token_hex(32) if name == 'service-password' else secrets.token_urlsafe(12))
+            write_secret(run / name, new_password(32 if name == 'service-password' else 16))
 
 
 def secret(state: pathlib.Path, name: str) -> str:
@@ -60,7 +52,7 @@ def files(state: pathlib.Path) -> list[pathlib.Path]:
     """The configuration files of the cloud in this folder. Raises ConfigError when there is none."""
     if not (state / CONFIG).is_file():
         raise ConfigError(f'There is no cloud in {state}. Start one with: pileus up --state {state}')
-    return [state / CONFIG, *([state / LOCAL] if (state / LOCAL).is_file() else [])]
+    return own_files.settings_of(state)
 
 
 def load(state: pathlib.Path) -> Settings:

@@ -160,7 +160,8 @@ class Up:
             values['volume'] = {'target_port': host_daemons.TGT_PORT, 'target_control': host_daemons.TGT_CONTROL}
             values['agent'] = {'external_gateway': True}
         if self.given.deployment == 'distributed':
-            values['service']['workers'] = 2
+            # One process of ours keeps one core busy at most, and each API has the others beside it: more would only take memory.
+            values['service']['workers'] = min(4, max(1, (os.cpu_count() or 1) // 2))
             values['messaging'] = {'url': f'amqp://guest:guest@127.0.0.1:{host_daemons.RABBIT_PORT}//'}
         return values
 

@@ -2,55 +2,50 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from common import clock
 from common.config import Settings
-from common.db import migrate
-from common.errors import PileusError
+from common.manage import database_verb, run
 from common.runtime import Runtime
 from scheduler.conf import SchedulerOptions
 from scheduler.service import SchedulerService
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog='scheduler-manage', description='The scheduler: database, hosts and decisions.')
-    parser.add_argument('--config', action='append', default=[], help='configuration file; may be given more than once')
-    nouns = parser.add_subparsers(dest='noun', required=True)
-    database = nouns.add_parser('db', help='the database').add_subparsers(dest='verb', required=True)
-    for verb, text in (
-        ('sync', 'bring it up to date'),
-        ('version', 'print its version'),
-        ('check', 'is it up to date, do the counts agree?'),
-    ):
-        database.add_parser(verb, help=text)
-    hosts = nouns.add_parser('host', help='hosts').add_subparsers(dest='verb', required=True)
-    hosts.add_parser('list', help='hosts with their room')
-    explain = nouns.add_parser('explain', help='why a server or volume went where it is, or nowhere')
-    explain.add_argument('consumer')
-    arguments = parser.parse_args(argv)
-    try:
-        return _run(arguments)
-    except PileusError as error:
-        print(f'{error.message} {error.admin_detail or ""}'.strip(), file=sys.stderr)
-        return 1
+    """Run a command; gives the exit status."""
+    verbs = {'db': db_verb, 'host': host_verb, 'explain': explain_verb}
+    return run('scheduler', 'scheduler.db', sys.argv[1:] if argv is None else argv, verbs)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    runtime = Runtime(Settings.load(arguments.config))
-    db = runtime.database('scheduler')
-    if arguments.noun == 'db' and arguments.verb != 'check':
-        return migrate.manage(arguments.verb, db, 'scheduler.db')
-    service = SchedulerService(db, runtime.settings.get(SchedulerOptions))
-    if arguments.noun == 'db':
-        problems = migrate.check(db, 'scheduler.db') or service.claims.recount()
-        print('\n'.join(problems) or 'scheduler.db: up to date, counts agree')
-        return 1 if problems else 0
-    if arguments.noun == 'host':
-        return _list_hosts(service)
-    return _explain(service, arguments.consumer)
+def db_verb(rest: list[str], settings: Settings) -> int:
+    """The schema of the database: db sync [REVISION] | version | check, which looks whether the counts agree, too."""
+    status = database_verb('scheduler', 'scheduler.db', rest, settings)
+    if status != 0 or rest[0] != 'check':
+        return status
+    problems = _service(settings).claims.recount()
+    print('\n'.join(problems) or 'scheduler.db: the counts agree')
+    return 1 if problems else 0
+
+
+def _service(settings: Settings) -> SchedulerService:
+    return SchedulerService(Runtime(settings).database('scheduler'), settings.get(SchedulerOptions))
+
+
+def host_verb(rest: list[str], settings: Settings) -> int:
+    """Hosts with their room: host list."""
+    if rest != ['list']:
+        print('host list', file=sys.stderr)
+        return 2
+    return _list_hosts(_service(settings))
+
+
+def explain_verb(rest: list[str], settings: Settings) -> int:
+    """Why a server or volume went where it is, or nowhere: explain ID."""
+    if len(rest) != 1:
+        print('explain ID', file=sys.stderr)
+        return 2
+    return _explain(_service(settings), rest[0])
 
 
 def _list_hosts(service: SchedulerService) -> int:

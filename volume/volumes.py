@@ -38,11 +38,13 @@ def find(service: VolumeService, ctx: Context, session: Session, volume_id: str,
     return volume
 
 
-def show(service: VolumeService, ctx: Context, volume_id: str) -> tuple[Volume, list[Any]]:
-    """The volume and its attachments. Raises NotFound."""
+def show(service: VolumeService, ctx: Context, volume_id: str) -> tuple[Any, list[Any], dict[str, str]]:
+    """The volume and its attachments, to be read only, and the names of all types by id. Raises NotFound."""
     with service.db.read() as session:
-        volume = find(service, ctx, session, volume_id)
-        return volume, queries.attachments_of(session, [volume.id])[volume.id]
+        volume = queries.shown(session, volume_id) if len(volume_id) <= 36 else None
+        if volume is None or not service.policy.check(ctx, 'volume:volumes:show', target(volume)):
+            raise NotFound('volume', volume_id)
+        return volume, queries.attachments_shown(session, volume_id), queries.type_names(session)
 
 
 def update(service: VolumeService, ctx: Context, volume_id: str, body: dict[str, Any]) -> tuple[Volume, list[Any]]:
@@ -95,6 +97,8 @@ def reset_status(service: VolumeService, ctx: Context, volume_id: str, status: s
         if service.ops.live(session, volume.id) is not None:
             raise Conflict(f'An operation is at work on volume {volume_id}; it ends by itself. Wait, or delete the volume.')
         volume.status, volume.updated_at = status, now()
+        if 'error' not in status:
+            volume.fault = None
 
 
 def set_bootable(service: VolumeService, ctx: Context, volume_id: str, bootable: bool) -> None:

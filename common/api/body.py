@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from common.errors import InvalidInput, TooLarge, UnsupportedMediaType
+from common.errors import InvalidInput, TooLarge, Unavailable, UnsupportedMediaType
 
 MAX_DEPTH = 64
 _ESCAPED_NULL, _ESCAPED_SURROGATE = b'\\u0000', b'\\ud'
 _LONGEST_NUMBER = 40
+_AT_HAND = 1 << 17  # what is larger, or of unknown size, the server has not waited for: its client may send it slowly
 
 
 def read_bytes(environ: dict[str, Any], limit: int) -> bytes:
@@ -19,6 +20,8 @@ def read_bytes(environ: dict[str, Any], limit: int) -> bytes:
     source = environ.get('wsgi.input')
     if not announced:
         chunked = 'chunked' in environ.get('HTTP_TRANSFER_ENCODING', '').lower() or environ.get('wsgi.input_terminated')
+        if chunked:
+            _take_long(environ)
         data = read_piece(source, limit + 1) if chunked and source is not None else b''
         if len(data) > limit:
             raise too_large(limit)
@@ -28,10 +31,19 @@ def read_bytes(environ: dict[str, Any], limit: int) -> bytes:
     length = int(announced)
     if length > limit:
         raise too_large(limit)
+    if length > _AT_HAND:
+        _take_long(environ)
     data = read_piece(source, length) if length and source is not None else b''
     if len(data) < length:
         raise InvalidInput(f'The body ended {length - len(data)} bytes before its announced length.')
     return data
+
+
+def _take_long(environ: dict[str, Any]) -> None:
+    """Wait for a body in a thread besides those for other requests. Raises Unavailable when there are too many such."""
+    take_long = environ.get('pileus.take_long')
+    if take_long is not None and not take_long():
+        raise Unavailable('There are too many slow connections. Try again in a moment.', headers={'Retry-After': '5'})
 
 
 def read_piece(source: Any, size: int) -> bytes:

@@ -6,6 +6,7 @@ repeats a secret or a whole object.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from common.api.types import Converter
 from common.errors import InvalidInput
 
 _SHOWN = 60
+_made: dict[bytes, Callable[[Any], Any]] = {}  # compiled schemas by the digest of their text
 
 
 class Validator:
@@ -33,18 +35,20 @@ class Validator:
 
     def __call__(self, value: Any) -> None:
         """Check a value. Raises InvalidInput that names the field."""
-        check = self._compiled
-        if check is None:
-            check = self._compiled = fastjsonschema.compile(self.schema, formats=FORMATS, use_default=False)
+        check = self._compiled or self.compile()
         try:
             check(value)
         except fastjsonschema.JsonSchemaValueException as error:
             raise explain(error, self.what) from None
 
-    def compile(self) -> None:
-        """Compile now instead of on first use."""
-        if self._compiled is None:
-            self._compiled = fastjsonschema.compile(self.schema, formats=FORMATS, use_default=False)
+    def compile(self) -> Callable[[Any], Any]:
+        """Compile now instead of on first use. Equal schemas, of which versions of an API have many, are compiled once."""
+        digest = hashlib.blake2b(json.dumps(self.schema, separators=(',', ':')).encode(), digest_size=16).digest()
+        made = _made.get(digest)
+        if made is None:
+            made = _made[digest] = fastjsonschema.compile(self.schema, formats=FORMATS, use_default=False)
+        self._compiled = made
+        return made
 
 
 def explain(error: fastjsonschema.JsonSchemaValueException, what: str) -> InvalidInput:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import pathlib
 import random
@@ -28,15 +29,18 @@ from sqlalchemy.pool import QueuePool
 
 from common import clock
 from common.db.session import run_after_commit
+from common.db.transactions import Kept, KeptReaders, Reading, Writing, begin
 from common.errors import Unavailable
 
 T = TypeVar('T')
+LOG = logging.getLogger(__name__)
 
 LOCK_WAIT = 30.0
 """Seconds that a writer waits for its turn before it gives up."""
 IDLE_BEFORE_PROBE = 2.0
 """Seconds after which a pooled connection to a server is probed before it is used."""
 _PRAGMAS = ('journal_mode=WAL', 'synchronous=NORMAL', 'foreign_keys=ON', 'temp_store=MEMORY', f'busy_timeout={int(LOCK_WAIT * 1000)}')
+_MOST_READERS = 8
 _RETRY_CODES = {1205, 1213, 1020}
 _RETRY_STATES = {'40001', '40P01', '55P03'}
 _TO_JSON = json.JSONEncoder(separators=(',', ':'), ensure_ascii=False).encode
@@ -70,6 +74,12 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
+class Busy(Unavailable):
+    """The database gave a transaction up (a deadlock, a lock waited for too long): the same one may succeed when run again."""
+
+    default_message = 'The database is busy. Try again.'
+
+
 class Database:
     """The engine of one database, and its transactions.
 
@@ -94,6 +104,8 @@ class Database:
             self._lock: threading.Lock | None = None
             self._writer = _server_engine(self.url, pool_size, overflow, 'READ COMMITTED')
             self._reader = _server_engine(self.url, pool_size, overflow, 'AUTOCOMMIT')
+            # Here the pools keep connections, since they probe what they hand out.
+            self._writers, self._readers = Kept(self._writer, 0), Kept(self._reader, 0)
         _databases.add(self)
 
     def _make_sqlite_engines(self) -> None:
@@ -102,8 +114,10 @@ class Database:
             path.parent.mkdir(parents=True, mode=0o700)
         self._path = str(path.resolve())
         self._lock = _file_lock(self._path)
-        self._writer = _sqlite_engine(self.url, 'BEGIN IMMEDIATE', 1)
-        self._reader = _sqlite_engine(self.url, 'BEGIN', 8)
+        self._writer = _sqlite_engine(self.url, 'BEGIN IMMEDIATE')
+        self._reader = _sqlite_engine(self.url, None)
+        self._writers = Kept(self._writer, 1)
+        self._readers = KeptReaders(self._reader, _MOST_READERS)
 
     def __repr__(self) -> str:
         return f'<Database {self.url.render_as_string(hide_password=True)}>'
@@ -117,30 +131,40 @@ class Database:
     def read(self) -> Iterator[Session]:
         """A session for reading, rolled back at the end. It sees one consistent state on SQLite."""
         with _outages():
-            session = Session(self._reader, expire_on_commit=False, autoflush=False)
+            connection = self._readers.take()
             try:
-                yield session
+                session = Reading(connection)
+                try:
+                    yield session
+                finally:
+                    session.close()
             finally:
-                session.close()
+                self._readers.give_back(connection)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        Functions given to `after_commit(session, fn)` run after the commit. A write inside a write of the same thread is a
-        defect and raises RuntimeError, since it would wait for itself.
+        Raises Busy where the database gave it up. Functions given to `after_commit(session, fn)` run after the commit. A write inside
+        a write of the same thread is a defect and raises RuntimeError, since it would wait for itself.
         """
-        session = Session(self._writer, expire_on_commit=False)
         with _outages(), self._turn():
+            connection = self._writers.take()
             try:
-                yield session
-                if self.before_commit:
+                transaction = connection.begin()
+                session = Writing(connection)
+                try:
+                    yield session
                     session.flush()
                     for check in self.before_commit:
                         check(session)
-                session.commit()
+                    session.flush()
+                    transaction.commit()
+                finally:
+                    session.close()
+                    transaction.close()
             finally:
-                session.close()
+                self._writers.give_back(connection)
         run_after_commit(session)
 
     def transaction(self, fn: Callable[..., T], *args: Any, attempts: int = 6, **kwargs: Any) -> T:
@@ -152,11 +176,9 @@ class Database:
             try:
                 with self.write() as session:
                     return fn(session, *args, **kwargs)
-            except exc.DBAPIError as error:
-                if not is_retryable(error):
-                    raise
+            except Busy:
                 if attempt == attempts:
-                    raise Unavailable('The database is busy. Try again.', admin_detail=str(error.orig)[:500]) from error
+                    raise
                 clock.sleep(random.uniform(0.5, 1.0) * min(0.02 * 2**attempt, 1.0))
         raise AssertionError('unreachable')
 
@@ -179,21 +201,45 @@ class Database:
         with self.read() as session:
             session.execute(sa.text('SELECT 1'))
 
+    def get_to_know(self) -> None:
+        """Before a fork: connect once to each engine's server and hang up, so that what is learnt about it is shared by all children.
+
+        A server that does not answer now is learnt about by each of them.
+        """
+        if self.dialect == 'sqlite':
+            return
+        try:
+            self.ping()
+            with self.write() as session:
+                session.execute(sa.text('SELECT 1'))
+        except (Unavailable, exc.DBAPIError) as error:
+            LOG.warning('%r cannot be looked at yet: %s', self, getattr(error, 'admin_detail', error))
+        self.dispose()
+
     def forget_connections(self) -> None:
         """For a child process after a fork: drop the pools without closing what the parent still uses."""
         self._writing = threading.local()
         if self._lock is not None:
             self._lock = _file_lock(self._path)
-        for engine in {self._writer, self._reader}:
-            engine.dispose(close=False)
+        for kept, engine in ((self._writers, self._writer), (self._readers, self._reader)):
+            kept.inherit()
+            if not _is_unused(engine):  # making a pool anew would cost each child the memory of a copy
+                engine.dispose(close=False)
 
     def dispose(self) -> None:
         """Close all idle connections; remove a private file."""
-        for engine in {self._writer, self._reader}:
+        for kept, engine in ((self._writers, self._writer), (self._readers, self._reader)):
+            kept.close()
             engine.dispose()
         if self._private is not None:
             _remove_private(self._private, os.getpid())
             self._private = None
+
+
+def _is_unused(engine: Engine) -> bool:
+    """Whether its pool holds no connection, in use or idle, nor opens one now: it counts up from minus its size as it opens them."""
+    pool = engine.pool
+    return isinstance(pool, QueuePool) and pool.overflow() == -pool.size()
 
 
 def _remove_private(folder: str, made_by: int) -> None:
@@ -233,6 +279,8 @@ def _outages() -> Iterator[None]:
     except exc.DBAPIError as error:
         if is_outage(error):
             raise Unavailable('The database does not answer now. Try again.', admin_detail=str(error.orig)[:500]) from error
+        if is_retryable(error):
+            raise Busy(admin_detail=str(error.orig)[:500]) from error
         raise
     except exc.TimeoutError as error:
         raise Unavailable('The database is busy. Try again.', admin_detail=str(error)[:500]) from error
@@ -243,12 +291,13 @@ def _dialect_name(url: URL) -> str:
     return 'mysql' if name == 'mariadb' else name
 
 
-def _sqlite_engine(url: URL, begin: str, size: int) -> Engine:
+def _sqlite_engine(url: URL, start: str | None) -> Engine:
+    """An engine for a file. `start`: the statement that begins a transaction; None: whoever takes a connection sees to it."""
     engine = sa.create_engine(
         url,
         poolclass=QueuePool,
-        pool_size=size,
-        max_overflow=-1 if size > 1 else 0,
+        pool_size=1,
+        max_overflow=-1,
         pool_use_lifo=True,
         pool_timeout=LOCK_WAIT,
         connect_args={'check_same_thread': False, 'timeout': LOCK_WAIT},
@@ -264,10 +313,8 @@ def _sqlite_engine(url: URL, begin: str, size: int) -> Engine:
             _set_pragma(cursor, pragma)
         cursor.close()
 
-    @event.listens_for(engine, 'begin')
-    def start(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
-
+    if start is not None:
+        event.listen(engine, 'begin', lambda connection: begin(connection, start))
     return engine
 
 

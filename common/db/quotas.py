@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
+
 
 @dataclasses.dataclass(frozen=True)
 class QuotaTables:
@@ -23,10 +25,16 @@ class QuotaTables:
     projects: sa.Table
 
     @functools.cached_property
-    def limits_of(self) -> sa.Select[Any]:
+    def limits_of(self) -> Any:
         """(resource, limit) of the project `b_project`; made once, since every allocation asks."""
         t = self.limits
-        return sa.select(t.c.resource, t.c.hard_limit).where(t.c.project_id == sa.bindparam('b_project'))
+        return prepared(sa.select(t.c.resource, t.c.hard_limit).where(t.c.project_id == sa.bindparam('b_project')))
+
+    @functools.cached_property
+    def lock_of(self) -> Any:
+        """The row of the project `b_project`, which nobody else gets so before the transaction ends."""
+        t = self.projects
+        return prepared(sa.select(t.c.project_id).where(t.c.project_id == sa.bindparam('b_project')).with_for_update())
 
 
 def quota_tables(metadata: sa.MetaData) -> QuotaTables:
@@ -50,14 +58,14 @@ def lock_project(session: Session, tables: QuotaTables, project_id: str) -> None
     if bind.dialect.name == 'sqlite':
         return
     t = tables.projects
-    query = sa.select(t.c.project_id).where(t.c.project_id == project_id).with_for_update()
-    if session.execute(query).first() is not None:
+    query, values = tables.lock_of, {'b_project': project_id}
+    if session.execute(query, values).first() is not None:
         return
     try:
         with session.begin_nested():
             session.execute(sa.insert(t).values(project_id=project_id))
     except IntegrityError:
-        session.execute(query).first()
+        session.execute(query, values).first()
 
 
 def read_limits(session: Session, tables: QuotaTables, project_id: str) -> dict[str, int]:

@@ -13,9 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from common.db.prepared import Found
 
-def records(result: sa.Result[Any]) -> list[Any]:
+
+def records(result: sa.Result[Any] | Found) -> list[Any]:
     """All rows of a result as tuples with an attribute for each column. The names of columns must be identifiers."""
+    if isinstance(result, Found):
+        return result.rows
     return list(map(_maker(tuple(result.keys())), result.all()))
 
 

@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 
 from common.clock import monotonic
 from common.ids import new_id
+from common.messaging.contract import FANOUT
 from common.messaging.deadletter import declare_dead
 from common.messaging.envelope import Envelope
 from common.messaging.speaker import hang_up
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 _TURN = 5.0  # seconds between looks at the heartbeat
-_LONGEST_PAUSE = 3.0
+_LONGEST_PAUSE = 1.0
 
 
 class Listener:
@@ -176,13 +177,15 @@ class Listener:
         from common.messaging.broker import fanout_exchange
 
         memory = self._broker.in_memory
+        kinds = {method.kind for method in server.contract.methods.values()}
         arguments = None
         if not memory:
             arguments = {'x-queue-type': 'quorum', 'x-delivery-limit': self._broker.redeliveries, 'x-dead-letter-exchange': 'pileus.dead'}
             self._channel.basic_qos(0, server.workers * 2, False)
-        work = kombu.Queue(name, kombu.Exchange(''), routing_key=name, durable=True, queue_arguments=arguments)
-        self._consume(work, no_ack=memory, on_message=lambda message: self._on_message(server, message))
-        if any(method.kind == 'fanout' for method in server.contract.methods.values()):
+        if kinds != {FANOUT}:  # what is told to everybody only comes another way, and a lasting queue of each process would never go
+            work = kombu.Queue(name, kombu.Exchange(''), routing_key=name, durable=True, queue_arguments=arguments)
+            self._consume(work, no_ack=memory, on_message=lambda message: self._on_message(server, message))
+        if FANOUT in kinds:
             everybody = kombu.Queue(
                 f'{name}.all.{new_id()}', fanout_exchange(server.contract.topic), durable=False, exclusive=True, auto_delete=True
             )

@@ -63,7 +63,9 @@ class AccessLog:
 
 def printable(text: str) -> str:
     """A path that can neither forge a line of its own in the log nor bring a token into it."""
-    short = _SECRET_IN_QUERY.sub(r'\1...', _TOKEN_IN_PATH.sub('...', text)[:_LONGEST_PATH])
+    short = (_TOKEN_IN_PATH.sub('...', text) if '/tokens/' in text else text)[:_LONGEST_PATH]
+    if '=' in short:
+        short = _SECRET_IN_QUERY.sub(r'\1...', short)
     return short if short.isprintable() else repr(short)
 
 

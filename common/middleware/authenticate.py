@@ -46,7 +46,7 @@ class Authenticate:
         deadline = deadline_of(environ)
         if token:
             try:
-                claims = self._claims(token)
+                claims = self._claims(token, late=environ.get('pileus.service_context') is not None)
                 # What a service does on the user's behalf follows from a request that the rules allowed.
                 if claims.access_rules_digest and not environ.get('pileus.service_context'):
                     self._check_access_rules(claims.access_rules_digest, environ)
@@ -58,10 +58,10 @@ class Authenticate:
         named = {'global_request_id': chain} if chain else {}
         return Context.anonymous(request_id, remote_address=address, deadline=deadline, **named)
 
-    def _claims(self, token: str) -> Any:
+    def _claims(self, token: str, *, late: bool = False) -> Any:
         if len(token) > _LONGEST_TOKEN:
             raise Unauthorized(admin_detail='the token is too long')
-        return self._verifier.verify(token)
+        return self._verifier.verify_late(token) if late else self._verifier.verify(token)
 
     def _check_access_rules(self, digest: str, environ: dict[str, Any]) -> None:
         """Raises Unauthorized unless the rules of the token allow this request."""

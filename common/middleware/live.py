@@ -16,6 +16,9 @@ class Verifier(Protocol):
     def verify(self, token: str) -> Any:
         """The claims of a token. Raises Unauthorized or Unavailable."""
 
+    def verify_late(self, token: str) -> Any:
+        """As `verify`, for a token with which a service goes on: it may have ended a while ago."""
+
 
 class LiveObjects(Protocol):
     """What the runtime registers for an API.

@@ -46,6 +46,7 @@ class Drive:
         self.stopping = stopping
         self.later = later
         self.run: Run | None = None
+        self._fresh = False
         self.record: Record
         self.definition: Operation
 
@@ -82,7 +83,8 @@ class Drive:
         record.lease_until = clock.now() + datetime.timedelta(seconds=lease.LEASE)
         if following.step is not None:
             record.place = following.place
-            if following.action == 'do' and 'since' not in record.memory:
+            self._fresh = following.action == 'do' and 'since' not in record.memory
+            if self._fresh:
                 record.memory['since'] = clock.timestamp()
             change.note(following.step.name, following.action, 'started')
 
@@ -103,6 +105,7 @@ class Drive:
         step = following.step
         assert step is not None
         self.run = run = Run(self.record, self.worlds.get(str(following.place)))
+        run.is_fresh = self._fresh
         run.listener = lambda message: self._note(step, following.action, message)
         if step.timeout is not None and following.action == 'do':
             run.step_deadline = self.record.memory.get('since', clock.timestamp()) + step.timeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from typing import Any
 
@@ -13,6 +14,7 @@ LIMIT = 255
 """Old clients cut a fault's message here."""
 PASSING: tuple[type[BaseException], ...] = (Transient, Unavailable, TooManyRequests, DeadlineExceeded, ConnectionError, TimeoutError)
 """Errors after which a step is tried again."""
+_TRIED = re.compile(r'; tried before: ([^;)]*)\)$')
 UNEXPECTED = 'The operation met an unexpected condition. Try again, and give the request id to the operator.'
 
 
@@ -23,6 +25,17 @@ def shorten(text: str, limit: int = LIMIT) -> str:
         return text
     cut = text[: limit - 3]
     return (cut.rsplit(' ', 1)[0] if ' ' in cut[limit // 2 :] else cut) + '...'
+
+
+def for_users(fault: dict[str, Any]) -> str:
+    """The message of a fault (as `make_fault` gives it) without the names of hosts: how many it was tried on, and not which."""
+    text = str(fault.get('message') or 'The operation failed.')
+    tried = [str(one['host']) for one in fault.get('tried') or () if one.get('host')]
+    text = _TRIED.sub(lambda names: f'; tried before on {names[1].count(",") + 1} other hosts)', text)
+    for host in sorted({*tried, str(fault.get('host') or '')} - {''}, key=len, reverse=True):
+        name = rf'{re.escape(host)}(?![\w.-])'
+        text = re.sub(rf'(?<![\w.-]){name}', 'the host', re.sub(rf'Host {name}', 'The host', re.sub(rf' on {name}', '', text)))
+    return text[:LIMIT]
 
 
 def user_message(error: BaseException) -> str:

@@ -36,6 +36,8 @@ class Run:
         self._ctx: Context | None = None
         self.step_deadline: float | None = None
         self.listener: Callable[[str], Any] | None = None
+        self.is_fresh = False
+        """Whether the step certainly runs for the first time: nothing that it makes can be there yet, so it need not look."""
 
     @property
     def params(self) -> dict[str, Any]:

@@ -64,6 +64,7 @@ class Runner:
         self._look_at_running = False
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._next_sweep = 0.0
         self._next_prune = clock.monotonic() + PRUNE_EVERY * random.random()
         self.periodic: list[Callable[[], Any]] = []
         """Called once per sweep, for example the guard of transitional states."""
@@ -79,11 +80,18 @@ class Runner:
         if isinstance(self.ops.bell, LocalBell):
             for location in self.worlds:
                 self.ops.bell.register(location, self.wake)
-        names = [f'operations-{number}' for number in range(self.workers)]
-        self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for name in names]
-        self._threads.append(threading.Thread(target=self._keep_time, name='operations-sweeper', daemon=True))
+        self._threads = [threading.Thread(target=self._keep_time, name='operations-sweeper', daemon=True)]
+        self._threads += [self._thread(number) for number in range(self.workers)]
         for thread in self._threads:
             thread.start()
+
+    def _thread(self, number: int) -> threading.Thread:
+        return threading.Thread(target=self._work, name=f'operations-{number}', daemon=True)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether it runs."""
+        return bool(self._threads)
 
     def stop(self, drain: float = 10.0) -> bool:
         """Take no new work, let steps in hand end for up to `drain` seconds and hand their operations back; whether all ended."""
@@ -116,11 +124,19 @@ class Runner:
             self._queued.add(operation_id)
         self._queue.put(operation_id)
 
-    def add_location(self, location: str, world: Any) -> None:
-        """Work for one more location from now on."""
-        self.worlds = {**self.worlds, location: world}
-        if self._threads and isinstance(self.ops.bell, LocalBell):
-            self.ops.bell.register(location, self.wake)
+    def take_on(self, worlds: Mapping[str, Any], workers: int) -> None:
+        """Work for more locations from now on, with so many more threads."""
+        self.worlds = {**self.worlds, **worlds}
+        more = [self._thread(number) for number in range(self.workers, self.workers + workers)]
+        self.workers += workers
+        if self.is_started:
+            if isinstance(self.ops.bell, LocalBell):
+                for location in worlds:
+                    self.ops.bell.register(location, self.wake)
+            self._threads += more
+            for thread in more:
+                thread.start()
+        self._next_sweep = 0.0
         self._tick.set()
 
     @property
@@ -171,20 +187,19 @@ class Runner:
     # -- time
 
     def _keep_time(self) -> None:
-        next_sweep = 0.0
         while not self._stopping.is_set():
-            if clock.monotonic() >= next_sweep:
+            if clock.monotonic() >= self._next_sweep:
+                self._next_sweep = clock.monotonic() + self.sweep_every * random.uniform(0.8, 1.2)
                 self._guarded(self._sweep)
-                next_sweep = clock.monotonic() + self.sweep_every * random.uniform(0.8, 1.2)
             elif self._look_at_running:
                 self._guarded(self._watch)
-            until = self._due_timers(next_sweep)
+            until = self._due_timers(self._next_sweep)
             self._tick.wait(max(0.0, until - clock.monotonic()))
             self._tick.clear()
         self._watch_until_drained()
 
     def _watch_until_drained(self) -> None:
-        while self._running and any(thread.is_alive() for thread in self._threads[:-1]):
+        while self._running and any(thread.is_alive() for thread in self._threads[1:]):
             self._tick.wait(0.2)
             self._tick.clear()
             self._guarded(self._watch)

@@ -121,7 +121,8 @@ class Operations:
         """
         if (definition.kind, definition.version) not in self._registry:
             raise ValueError(f'{definition.kind} version {definition.version} is not registered')
-        live = self.live(session, resource_id, definition.of)
+        # Whoever carries out what is overtaken must not write between the look at it and the mark on it.
+        live = self.store.live(session, [live_key(definition.of, resource_id)], hold=supersede)
         waits_for = None
         if live is not None:
             if not supersede:
@@ -247,7 +248,9 @@ class Operations:
 
     def abandon(self, session: Session, operation_id: str, comment: str) -> None:
         """By force: end a live operation where it stands, without undoing the rest. What waited for it goes on. `comment` says why."""
-        seen = self.get(session, operation_id)
+        seen = self.store.get(session, operation_id, hold=True)
+        if seen is None:
+            raise NotFound('operation', operation_id)
         if not seen.is_live:
             raise Conflict(f'Operation {operation_id} has ended already.')
         change = Change(seen.copy())

@@ -33,6 +33,13 @@ ORPHANED: dict[str, Any] = {
 }
 
 
+def _note(mapper: object, connection: object, record: Any) -> None:
+    """Remember, for the check before the commit, that this transaction has written the record."""
+    session = object_session(record)
+    if session is not None:
+        session.info.setdefault(_TOUCHED, {})[id(record)] = record
+
+
 class StateGuard:
     """Watches one attribute of one model.
 
@@ -66,20 +73,18 @@ class StateGuard:
 
         Changes by UPDATE statements are not seen, only those of records; the sweep finds the rest.
         """
-
-        def note(mapper: object, connection: object, record: Any) -> None:
-            session = object_session(record)
-            if session is not None and getattr(record, self.attribute) in self.transitional:
-                session.info.setdefault(_TOUCHED, {})[id(record)] = record
-
-        event.listen(self.model, 'after_insert', note)
-        event.listen(self.model, 'after_update', note)
+        # The model outlives this guard and is watched once, whatever the number of guards of this process.
+        for name in ('after_insert', 'after_update'):
+            if not event.contains(self.model, name, _note):
+                event.listen(self.model, name, _note)
         db.before_commit.append(self._check)
 
     def _check(self, session: Session) -> None:
-        for record in session.info.pop(_TOUCHED, {}).values():
+        for record in session.info.get(_TOUCHED, {}).values():
+            if not isinstance(record, self.model):
+                continue
             state = getattr(record, self.attribute)
-            if isinstance(record, self.model) and state in self.transitional and self.ops.live(session, record.id, self.of) is None:
+            if state in self.transitional and self.ops.live(session, record.id, self.of) is None:
                 raise PileusError(admin_detail=f'{self.of} {record.id} would be left {self.attribute}={state} without a live operation')
 
     def orphans(self, session: Session, limit: int = 100) -> list[Any]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from common import clock
 from common.db import Database
+from common.db.prepared import prepared
 from common.operations import lease
 from common.operations.plan import Change
 from common.operations.record import RUNNING, SUPERSEDED, UNDOING, Event, Record
@@ -44,10 +45,10 @@ class Store:
         self.hooks = hooks or NoHooks()
         t = tables.operations
         self._select = sa.select(t)
-        self._by_id = sa.select(t).where(t.c.id == sa.bindparam('b_id'))
-        self._insert = sa.insert(t)
-        self._insert_events = sa.insert(tables.events)
-        self._update = sa.update(t).where(
+        by_id = sa.select(t).where(t.c.id == sa.bindparam('b_id'))
+        self._insert = prepared(sa.insert(t))
+        self._insert_events = prepared(sa.insert(tables.events))
+        update = sa.update(t).where(
             t.c.id == sa.bindparam('b_id'),
             t.c.generation == sa.bindparam('b_generation'),
             t.c.state == sa.bindparam('b_state'),
@@ -56,8 +57,10 @@ class Store:
         self._release = (
             sa.update(t).where(t.c.waits_for == sa.bindparam('b_waits_for')).values(waits_for=None, run_at=sa.bindparam('b_now'))
         )
-        self._live = sa.select(t).where(t.c.live_key.in_(sa.bindparam('b_keys', expanding=True)))
-        self._waiting = sa.select(t.c.id, t.c.place).where(t.c.waits_for == sa.bindparam('b_waits_for'))
+        live = sa.select(t).where(t.c.live_key.in_(sa.bindparam('b_keys', expanding=True)))
+        self._update, self._by_id, self._live = prepared(update), prepared(by_id), prepared(live)
+        self._by_id_held, self._live_held = prepared(by_id.with_for_update()), prepared(live.with_for_update())
+        self._waiting = prepared(sa.select(t.c.id, t.c.place).where(t.c.waits_for == sa.bindparam('b_waits_for')))
 
     # -- one operation
 
@@ -67,9 +70,9 @@ class Store:
         if events:
             session.execute(self._insert_events, list(events))
 
-    def get(self, session: Session, operation_id: str) -> Record | None:
-        """One operation, or None."""
-        row = session.execute(self._by_id, {'b_id': operation_id}).one_or_none()
+    def get(self, session: Session, operation_id: str, *, hold: bool = False) -> Record | None:
+        """One operation, or None. `hold`: it stays as it is until the transaction ends."""
+        row = session.execute(self._by_id_held if hold else self._by_id, {'b_id': operation_id}).one_or_none()
         return None if row is None else Record(**row._mapping)
 
     def load(self, operation_id: str) -> Record | None:
@@ -196,9 +199,9 @@ class Store:
         rows = session.execute(self._select.where(self.tables.operations.c.waits_for == operation_id))
         return [Record(**row._mapping) for row in rows]
 
-    def live(self, session: Session, keys: Sequence[str]) -> Record | None:
-        """The operation that owns the resource of one of these live keys."""
-        row = session.execute(self._live, {'b_keys': list(keys)}).first()
+    def live(self, session: Session, keys: Sequence[str], *, hold: bool = False) -> Record | None:
+        """The operation that owns the resource of one of these live keys. `hold`: it stays as it is until the transaction ends."""
+        row = session.execute(self._live_held if hold else self._live, {'b_keys': list(keys)}).first()
         return None if row is None else Record(**row._mapping)
 
     def find(self, session: Session, *, limit: int = 1000, newest: bool = True, **columns: Any) -> list[Record]:

@@ -14,24 +14,20 @@ what exists outside of the operations' own records (domains, disks, ports, addre
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from common.clock import monotonic
 from common.errors import InvalidInput
 from common.operations.definition import Operation, Step
+from common.operations.doomed import killed_at
 from common.operations.record import DONE, FAILED, SUPERSEDED
 from common.operations.runner import Runner
 from common.operations.store import NoHooks
 from common.operations.trial import Killed, Make, Points, Trial, drive, fresh, replace_steps, smooth
 
 INJECTED = 'broken on purpose'
-_FORKS, _CHILD_SECONDS = 4, 15.0
 
 
 def every_step_twice(make: Make, directory: pathlib.Path) -> list[str]:
@@ -45,6 +41,7 @@ def every_step_twice(make: Make, directory: pathlib.Path) -> list[str]:
 
         def both(run: Any) -> Any:
             do(run)
+            run.is_fresh = False
             return do(run)
 
         return dataclasses.replace(step, do=both)
@@ -235,14 +232,15 @@ def _delete_at(trial: Trial, name: str, when: str) -> None:
 def crash_before_and_after_every_record(make: Make, directory: pathlib.Path) -> list[str]:
     """A child process is killed (SIGKILL) around every record; what starts afterwards brings the operation to its good end.
 
-    `make` must find the world of the dead process in the directory. Returns the points.
+    `make` must find the world of the dead process in the directory. Returns the points at which one was killed.
     """
     expected, _, _, points = smooth(make, directory)
+    walked: list[str] = []
     for index, point in enumerate(points):
         folder = directory / f'crash-{index}'
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _in_doomed_child(make, folder, index, point)
+        struck = killed_at(make, folder, points, index)
         trial = make(folder)
         try:
             for operation_id in _all(trial):
@@ -251,50 +249,9 @@ def crash_before_and_after_every_record(make: Make, directory: pathlib.Path) -> 
             assert trial.inventory() == expected, _unlike(expected, trial.inventory(), f'killed {point}')
         finally:
             trial.close()
-    return points
-
-
-def _in_doomed_child(make: Make, folder: pathlib.Path, index: int, point: str) -> None:
-    """Fork, run the trial in the child, and see it die at the point.
-
-    A thread of this process may hold a lock of a C library (SQLite has one) at the instant of the fork, which then nobody in
-    the child ever releases. Such a child is ended and another one made, a few times at most.
-    """
-    for _ in range(_FORKS):
-        status = _end_of(_fork(make, folder, index))
-        if status is not None:
-            died = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-            assert died, f'the child was to die {point}, but ended with status {status}'
-            return
-        shutil.rmtree(folder)
-        folder.mkdir()
-    raise AssertionError(f'{_FORKS} children that were to die {point} did nothing for {_CHILD_SECONDS:.0f} s each')
-
-
-def _fork(make: Make, folder: pathlib.Path, index: int) -> int:
-    child = os.fork()
-    if child == 0:
-        try:
-            trial = make(folder)
-            operation_id = trial.start()
-            trial.ops.store.hooks = Points(index, lambda: os.kill(os.getpid(), signal.SIGKILL))
-            drive(trial, operation_id)
-        finally:
-            os._exit(70)
-    return child
-
-
-def _end_of(child: int) -> int | None:
-    """The status that a child ended with; None for one that had to be ended."""
-    end = monotonic() + _CHILD_SECONDS
-    while monotonic() < end:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            return status
-        threading.Event().wait(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+        if struck:
+            walked.append(point)
+    return walked
 
 
 def crash_in_process_at_every_record(make: Make, directory: pathlib.Path) -> list[str]:
@@ -304,13 +261,13 @@ def crash_in_process_at_every_record(make: Make, directory: pathlib.Path) -> lis
         trial = fresh(make, directory, f'vanish-{index}')
         try:
             operation_id = trial.start()
-            trial.ops.store.hooks = Points(index, _vanish)
+            trial.ops.store.hooks = Points(points, index, _vanish)
             try:
                 drive(trial, operation_id)
             except Killed:
                 trial.ops.store.hooks = NoHooks()
             else:
-                raise AssertionError(f'the runner was to vanish {point}')
+                assert Points.may_be_missing(points, index), f'the runner was to vanish {point}'
             record = drive(trial, operation_id)
             assert record.state == DONE, f'vanished {point}: ended {record.state}: {record.fault}'
             assert trial.inventory() == expected, _unlike(expected, trial.inventory(), f'vanished {point}')

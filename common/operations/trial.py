@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from common import clock
@@ -16,7 +16,8 @@ from common.operations.record import DONE, Record
 from common.operations.service import Operations
 from common.operations.store import NoHooks
 
-TURNS = 2000
+TURNS, BRISK, PAUSE = 2000, 200, 0.03
+"""How many turns an operation may take, and after how many of them there are pauses: it may wait for the work of somebody else."""
 
 
 def nothing() -> None:
@@ -47,30 +48,44 @@ class Killed(BaseException):
 
 
 class Points(NoHooks):
-    """Counts the records of an operation, and strikes at one of them."""
+    """Notes the records of an operation, and strikes at one of them.
 
-    def __init__(self, strike_at: int | None = None, strike: Callable[[], Any] = nothing) -> None:
+    :param points: what an earlier run of the same operation noted; `index`: which of them to strike at. It is found by its name and
+        how often that came before, so that a further try of an earlier step, which a busy machine may cause, moves nothing.
+    """
+
+    def __init__(self, points: Sequence[str] = (), index: int | None = None, strike: Callable[[], Any] = nothing) -> None:
         self.seen: list[str] = []
-        self._strike_at = strike_at
+        self._strike_at = None if index is None else points[index]
+        self._after = 0 if index is None else list(points[:index]).count(points[index])
         self._strike = strike
 
     def record(self, when: str, what: str, record: Record) -> None:
         self.seen.append(f'{when} {what}')
-        if len(self.seen) - 1 == self._strike_at:
+        if self.seen[-1] == self._strike_at and self.seen.count(self._strike_at) == self._after + 1:
             self._strike()
+
+    @staticmethod
+    def may_be_missing(points: Sequence[str], index: int) -> bool:
+        """Whether another run of the operation may do without this record: a further try of a step, or what comes of it."""
+        _, _, what = points[index].partition(' ')
+        return what.startswith('retried:') or points[index] in points[:index]
 
 
 def drive(trial: Trial, operation_id: str) -> Record:
-    """Carry the operation (and what it waits for) to its end in this thread, one place at a time and without waiting for pauses."""
+    """Carry the operation (and what it waits for) to its end in this thread, one place at a time; pauses of the
+    operation are cut short."""
     ops = trial.ops
     owner = lease.new_owner()
     try:
-        for _ in range(TURNS):
+        for turn in range(TURNS):
             record = ops.store.load(operation_id)
             assert record is not None, f'operation {operation_id} is gone'
             if not record.is_live:
                 return record
             _turn(trial, owner, record)
+            if turn > BRISK:
+                clock.sleep(PAUSE)
         raise AssertionError(f'operation {operation_id} has not ended after {TURNS} turns: {ops.store.load(operation_id)}')
     finally:
         lease.retire(owner)

@@ -29,6 +29,12 @@ class Server(Protocol):
     stopping: bool
     """Whether every answer from now on is the last one of its connection."""
 
+    def lend(self) -> bool:
+        """Give others a thread in place of this one; False where that was done too often."""
+
+    def take_back(self) -> None:
+        """The end of that."""
+
 
 class FileBody:
     """A file (or a part of one) as the body of an answer, sent by the kernel where that is possible.
@@ -63,7 +69,7 @@ class Answer:
     def __init__(self, sink: Sink, method: str, server: Server, *, keep_alive: bool, is_old: bool) -> None:
         self._sink, self._method, self._server, self._is_old = sink, method, server, is_old
         self.keep_alive = keep_alive
-        self.began = False
+        self.began = self.is_long = False
         self._status = ''
         self._headers: list[tuple[str, str]] = []
         self._chunked = False
@@ -77,6 +83,12 @@ class Answer:
             raise RuntimeError('start_response is called twice')
         self._status, self._headers = status, headers
         return self._write
+
+    def take_long(self) -> bool:
+        """The application says that this request takes as long as the client likes: uploads, downloads. False: do not begin, ask later."""
+        if not self.is_long:
+            self.is_long = self._server.lend()
+        return self.is_long
 
     def send(self, pieces: Iterable[bytes]) -> None:
         """Send it all. Raises OSError when the client is gone, RuntimeError when the application breaks its own promise."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import struct
 import time
@@ -17,7 +18,12 @@ from common.service.http_message import LONGEST_HEAD, BadRequest, Body, body_of,
 LOG = logging.getLogger(__name__)
 MOST_UNREAD = 64 << 20
 """Bytes of a body that nobody wanted which are read and forgotten, so that the client gets to read the answer."""
+SKIP_SECONDS = 10.0
+"""For how long they are read."""
+SMALL_BODY = 1 << 17
+"""Bytes of a body that are waited for without a thread."""
 _READ_SIZE = 1 << 16
+_ANNOUNCED = re.compile(rb'\r\n(?:content-length:[ \t]*([0-9]{1,6})[ \t]*(?=\r\n)|(expect|transfer-encoding):)', re.IGNORECASE)
 _FILE_PART = 8 << 20
 _MSG_DONTWAIT = getattr(socket, 'MSG_DONTWAIT', 0)
 
@@ -29,13 +35,15 @@ class Connection:
     :param timeout: seconds that one read or write may take
     """
 
-    __slots__ = ('sock', 'fd', 'since', 'busy', 'closed', '_app', '_base', '_buffer', '_green')
+    __slots__ = ('sock', 'fd', 'since', 'busy', 'closed', '_app', '_base', '_buffer', '_green', '_awaited', '_timeout')
 
     def __init__(self, sock: socket.socket, peer: Any, app: Any, base: dict[str, Any], timeout: float) -> None:
         self.sock, self.fd, self._app = sock, sock.fileno(), app
         self.since = time.monotonic()
         self.busy = self.closed = False
         self._buffer = b''
+        self._awaited = -1  # bytes in the buffer with which the next request can begin; -1: not known yet
+        self._timeout = timeout
         self._green = concurrency.is_green()
         self._base = (
             {**base, 'REMOTE_ADDR': peer[0], 'REMOTE_PORT': str(peer[1])}
@@ -49,9 +57,16 @@ class Connection:
         else:
             # The kernel's own timeouts: with Python's each read and write would be two calls.
             sock.setblocking(True)
-            limit = struct.pack('ll', int(timeout), 0)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            self._wait_for_data(timeout)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack('ll', int(timeout), 0))
+
+    def _wait_for_data(self, seconds: float) -> None:
+        """How long one read may wait from now on."""
+        if self._green:
+            self.sock.settimeout(seconds)
+        else:
+            limit = struct.pack('ll', int(seconds), int(seconds % 1 * 1_000_000))
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
 
     # -- Source and Sink
 
@@ -134,6 +149,11 @@ class Connection:
         end = buffer.find(b'\r\n\r\n')
         if end < 0:
             return None
+        if self._awaited < 0:
+            self._awaited = end + 4 + _small_body(buffer[: end + 2])
+        if len(buffer) < self._awaited:
+            return None  # whoever sends it slowly holds no thread meanwhile
+        self._awaited = -1
         self._buffer = buffer[end + 4 :]
         return buffer[:end]
 
@@ -149,6 +169,7 @@ class Connection:
                 self.send(b'HTTP/1.1 100 Continue\r\n\r\n')
 
         body = environ['wsgi.input'] = body_of(self, framing, go_on)
+        environ['pileus.take_long'] = answer.take_long
         try:
             self._run(environ, answer)
         except OSError as error:
@@ -159,7 +180,10 @@ class Connection:
             if not answer.began:
                 self._refuse(BadRequest('500 Internal Server Error', 'The service met an unexpected condition.'))
             return False
-        return self._settle(body, answer)
+        finally:
+            if answer.is_long:
+                server.take_back()
+        return self._settle(body, answer, server)
 
     def _run(self, environ: dict[str, Any], answer: Answer) -> None:
         pieces = self._app(environ, answer.start)
@@ -170,22 +194,28 @@ class Connection:
             if close is not None:
                 close()
 
-    def _settle(self, body: Body, answer: Answer) -> bool:
+    def _settle(self, body: Body, answer: Answer, server: Server) -> bool:
         """After the answer: get rid of what is left of the body. Whether the connection may go on."""
         if body.broken:
             return False
         if body.finished:
             return answer.keep_alive
-        if not body.skip(MOST_UNREAD):
-            # Closing with unread bytes would destroy the answer on its way; give the client a moment to read it.
-            with contextlib.suppress(OSError):
-                self.sock.shutdown(socket.SHUT_WR)
-                self.sock.settimeout(2.0)
-                for _ in range(64):
-                    if not self.sock.recv(_READ_SIZE):
-                        break
+        if not server.lend():  # the client sends as slowly as it likes
             return False
-        return answer.keep_alive
+        try:
+            with contextlib.suppress(OSError):
+                self._wait_for_data(min(2.0, SKIP_SECONDS))
+                if body.skip(MOST_UNREAD, SKIP_SECONDS):
+                    self._wait_for_data(self._timeout)
+                    return answer.keep_alive
+                # Closing with unread bytes would destroy the answer on its way; give the client a moment to read it.
+                self.sock.shutdown(socket.SHUT_WR)
+                end = time.monotonic() + min(2.0, SKIP_SECONDS)
+                while self.sock.recv(_READ_SIZE) and time.monotonic() < end:
+                    pass
+        finally:
+            server.take_back()
+        return False
 
     def _refuse(self, error: BadRequest) -> bool:
         with contextlib.suppress(OSError):
@@ -198,3 +228,14 @@ class Connection:
         self.closed = True
         with contextlib.suppress(OSError):
             self.sock.close()
+
+
+def _small_body(head: bytes) -> int:
+    """The bytes of the body behind a head, where they are few, said once, and the client sends them unasked; else 0."""
+    if head[:4] == b'GET ':
+        return 0
+    found = list(_ANNOUNCED.finditer(head))
+    if len(found) != 1 or found[0][2]:
+        return 0
+    length = int(found[0][1])
+    return length if length <= SMALL_BODY else 0

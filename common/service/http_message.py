@@ -9,6 +9,8 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from common.clock import monotonic
+
 LONGEST_HEAD = 64 * 1024
 MOST_HEADERS = 200
 _LONGEST_CHUNK_LINE = 1024
@@ -183,6 +185,18 @@ class Body:
             data, self._rest = data[:size], data[size:]
         return data
 
+    def read_soon(self, size: int, seconds: float) -> bytes:
+        """Up to `size` bytes: what comes within about so many seconds, at least one byte; b'' at the end. Raises OSError, BrokenBody."""
+        if self._rest:
+            return self.read(min(size, len(self._rest)))
+        pieces, have, end = [], 0, monotonic() + seconds
+        while have < size and (piece := self._next(size - have)):
+            pieces.append(piece)
+            have += len(piece)
+            if monotonic() >= end:
+                break
+        return pieces[0] if len(pieces) == 1 else b''.join(pieces)
+
     def readline(self, size: int | None = -1) -> bytes:
         """One line with its end, at most `size` bytes of it."""
         most = sys.maxsize if size is None or size < 0 else size
@@ -202,15 +216,16 @@ class Body:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b'')
 
-    def skip(self, most: int) -> bool:
-        """Read the rest and forget it. False where it is longer than `most` bytes, or broken, or nobody has asked for it yet."""
+    def skip(self, most: int, seconds: float) -> bool:
+        """Read the rest and forget it. False where it is longer than `most` bytes or that time, or broken, or nobody has asked for it yet."""
         if self._before is not None and not self.finished:
             return False  # the client waits for our word before it sends anything
+        end = monotonic() + seconds
         try:
             while not self.finished:
                 piece = self._next(1 << 16)
                 most -= len(piece)
-                if not piece or most < 0:
+                if not piece or most < 0 or monotonic() > end:
                     return self.finished
         except (OSError, ValueError):
             return False

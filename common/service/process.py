@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from common.clock import monotonic
-from common.service import concurrency
+from common.service import concurrency, memory
 
 LOG = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
@@ -121,6 +121,7 @@ class Supervisor:
         if others:
             LOG.error('threads would be lost in the children: %s', ', '.join(others))
         gc.collect()
+        memory.fill_holes()
         gc.freeze()  # what is imported is not looked at by collections in the children, and so stays shared
         gc.enable()
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)

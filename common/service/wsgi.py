@@ -28,6 +28,8 @@ BACKLOG = 512
 MOST_CONNECTIONS = 2000
 IDLE_SECONDS = 75.0
 IO_SECONDS = 60.0
+MOST_LONG = 256
+"""Requests at a time that take as long as their client likes, and have threads besides those that `threads` bounds."""
 _LOOK_EVERY = 5.0
 
 
@@ -67,7 +69,7 @@ class HttpServer:
         self._listener = listener
         self._connections: dict[int, Connection] = {}
         self._lock = threading.Lock()
-        self._threads = self._idle = 0
+        self._threads = self._idle = self._long = 0
         self._quiet = threading.Condition(self._lock)
         self._looked = monotonic()
         self._base: dict[str, Any] = {}
@@ -106,10 +108,37 @@ class HttpServer:
 
     def _grow(self) -> None:
         """One more thread, unless one is free. Holds the lock."""
-        if self._idle == 0 and self._threads < self._most_threads and not self._bell_rung():
+        if self._idle == 0 and self._threads < self._most_threads + self._long and not self._bell_rung():
             self._threads += 1
             self._idle += 1
             threading.Thread(target=self._work, name=f'http-{self.port}', daemon=True).start()
+
+    def lend(self) -> bool:
+        """A request begins to take long: others get a thread in its place. False where there are too many such requests."""
+        with self._lock:
+            if self._long >= MOST_LONG:
+                return False
+            self._long += 1
+            if self._epoll is not None:  # green threads are one for each connection
+                self._grow()
+        return True
+
+    def take_back(self) -> None:
+        """A request that took long is over."""
+        with self._lock:
+            self._long -= 1
+
+    def _one_too_many(self) -> bool:
+        """Whether the thread that asks is to end, since long requests have ended; the others can do the rest."""
+        if self._threads <= self._most_threads + self._long:
+            return False
+        with self._lock:
+            if self._threads <= self._most_threads + self._long or self._idle < 2:
+                return False
+            self._threads -= 1
+            self._idle -= 1
+            self._quiet.notify_all()
+            return True
 
     def _bell_rung(self) -> bool:
         return self.stopping and not self._connections
@@ -133,6 +162,8 @@ class HttpServer:
                 self._accept()
                 continue
             self._attend(descriptor)
+            if self._one_too_many():
+                return
 
     def _attend(self, descriptor: int) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from common.tokens.feed import RevocationFeed, take_in
 from common.tokens.keys import KeySource, PublishedKeys, SigningKeys
 from common.tokens.opaque import AskIdentity
 from common.tokens.revocations import Revocation, Revocations
+from common.tokens.role_sets import RoleSets
 from common.tokens.sign import TokenSigner, new_audit_id
 from common.tokens.verify import TokenVerifier
 
@@ -20,6 +21,7 @@ __all__ = [
     'Revocation',
     'RevocationFeed',
     'Revocations',
+    'RoleSets',
     'RuleBook',
     'SigningKeys',
     'TokenSigner',

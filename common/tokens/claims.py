@@ -55,13 +55,16 @@ _TAGS = {
     8: 'audit_id',
     9: 'role',
     10: 'system_scope',
+    11: 'credential_mark',
     _CRITICAL | 1: 'trust_id',
     _CRITICAL | 2: 'application_credential_id',
     _CRITICAL | 3: 'access_rules_digest',
     _CRITICAL | 4: 'access_token_id',
+    _CRITICAL | 5: 'role_set',
 }
 _TAG_OF = {name: tag for tag, name in _TAGS.items()}
 _MAX_VALUE = 255
+_RESTS_ON = ('trust_id', 'application_credential_id', 'access_rules_digest', 'access_token_id', 'credential_mark', 'role_set')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Claims:
 
     `issued_at` and `expires_at` are seconds since the epoch (to the millisecond). The names are there for logs and
     displays, and only where they are short; `audit_ids` are the token's own and, of a token that came from another, the
-    first one's of that chain.
+    first one's of that chain. `credential_mark` stands for a credential (an access key, a seed of codes) that the token was had with.
+    `role_set` stands in a token for names of roles that do not fit into it (`common.tokens.role_sets`); `roles` are then those that it stands for.
     """
 
     user_id: str
@@ -90,6 +94,8 @@ class Claims:
     application_credential_id: str | None = None
     access_rules_digest: str | None = None
     access_token_id: str | None = None
+    credential_mark: str | None = None
+    role_set: str | None = None
 
     @property
     def scope(self) -> str | None:
@@ -132,9 +138,9 @@ class Claims:
         for audit_id in self.audit_ids:
             raw = base64.urlsafe_b64decode(audit_id + '==')
             out.append(bytes((_TAG_OF['audit_id'], len(raw))) + raw)
-        for role in sorted(self.roles.difference(WELL_KNOWN_ROLES)):
+        for role in sorted(self.roles.difference(WELL_KNOWN_ROLES)) if self.role_set is None else ():
             _append(out, 'role', role)
-        for name in ('trust_id', 'application_credential_id', 'access_rules_digest', 'access_token_id', 'user_name', 'project_name'):
+        for name in (*_RESTS_ON, 'user_name', 'project_name'):
             _append(out, name, getattr(self, name))
         return b''.join(out)
 

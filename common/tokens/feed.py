@@ -26,6 +26,7 @@ class RevocationFeed:
     not arrive, so polls are made more often for a while.
 
     :param fetch: given the id of the latest known event, returns the body of `GET /v3/pileus/revocations?since=ID`
+    :param hears: whether messages can arrive at present; asked every `fast` seconds, so it must answer at once
     :param slow: seconds between polls while messages arrive
     :param fast: seconds between polls while they do not
     """
@@ -35,12 +36,14 @@ class RevocationFeed:
         revocations: Revocations,
         fetch: Callable[[int], dict[str, Any]],
         *,
+        hears: Callable[[], bool] = lambda: True,
         slow: float = 5.0,
         fast: float = 1.0,
         fast_for: float = 60.0,
     ) -> None:
         self._revocations = revocations
         self._fetch = fetch
+        self._hears = hears
         self._slow, self._fast, self._fast_for = slow, fast, fast_for
         self._fast_until = 0.0
         self._stopping = threading.Event()
@@ -77,9 +80,12 @@ class RevocationFeed:
     @property
     def pause(self) -> float:
         """Seconds until the next poll."""
-        return self._fast if self._failing or clock.monotonic() < self._fast_until else self._slow
+        return self._fast if self._failing or not self._hears() or clock.monotonic() < self._fast_until else self._slow
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.poll()
-            self._stopping.wait(self.pause)
+            polled = clock.monotonic()
+            # In short steps: messages may cease to arrive at any time.
+            while not self._stopping.wait(self._fast) and clock.monotonic() - polled < self.pause - self._fast / 2:
+                pass

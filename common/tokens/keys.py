@@ -27,6 +27,9 @@ KEY_ID_SIZE = 4
 _RECHECK = 2.0  # seconds between looks at the directory for a rotation by another process
 _REFETCH = 5.0  # seconds at least between two fetches that an unknown key id asks for
 
+SETTLED = _RECHECK + _REFETCH + 1.0
+"""Seconds after which every process knows a key that was made, if it meets it."""
+
 _MARGIN = 60.0  # seconds that clocks of a cloud may differ
 
 
@@ -78,13 +81,18 @@ class SigningKeys:
             made = True
         return made
 
-    def rotate(self, lifetime: float) -> str:
+    def rotate(self, lifetime: float, settle: float = 0.0) -> str:
         """Let the next key sign, make a new next one, drop those that nothing alive was signed with.
 
         :param lifetime: seconds that a token may live at most
+        :param settle: seconds that the next key must have been there: until then some process may not know it. They are waited for
         :returns: the id of the key that signs from now on, in hex
         """
         self.create()
+        made_at = self._load(force=True)[-1].made_at
+        left = min(made_at + settle - clock.timestamp(), settle)
+        if left > 0:
+            clock.sleep(left)
         self._write_key()
         pairs = self._load(force=True)
         # A key stops signing when the second key after it is made.

@@ -21,6 +21,7 @@ _KEYS = (
     'trust_id',
     'application_credential_id',
     'access_token_id',
+    'credential_mark',
     'user_id',
     'project_id',
     'domain_id',
@@ -49,6 +50,7 @@ class Revocation:
     trust_id: str | None = None
     application_credential_id: str | None = None
     access_token_id: str | None = None
+    credential_mark: str | None = None
 
     def matches(self, claims: Claims) -> bool:
         """Whether the token with these claims is revoked by this event."""
@@ -70,6 +72,7 @@ class Revocation:
             and (not self.trust_id or claims.trust_id == self.trust_id)
             and (not self.application_credential_id or claims.application_credential_id == self.application_credential_id)
             and (not self.access_token_id or claims.access_token_id == self.access_token_id)
+            and (not self.credential_mark or claims.credential_mark == self.credential_mark)
         )
 
     def to_message(self) -> dict[str, Any]:

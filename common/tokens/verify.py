@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -29,6 +30,8 @@ class TokenVerifier:
     :param revocations: the events in force in this process
     :param remembered: how many verified tokens are kept (about 1 KiB each)
     :param opaque: gives the claims of a token that cannot be read here; None: such tokens are refused
+    :param role_sets: the roles behind a digest in a token; None: such tokens are refused
+    :param late: gives the claims of a token that has ended, if a service may still act by it; None: none may
     :param access_rules: what the digests in tokens stand for, for who checks requests; None: tokens with rules are good for nothing
     """
 
@@ -39,8 +42,12 @@ class TokenVerifier:
         remembered: int = 4096,
         opaque: Callable[[str], Claims] | None = None,
         access_rules: RuleBook | None = None,
+        late: Callable[[str], Claims] | None = None,
+        role_sets: Callable[[str], frozenset[str]] | None = None,
     ) -> None:
         self.access_rules = access_rules
+        self.late = late
+        self.role_sets = role_sets
         self._keys = keys
         self._opaque = opaque
         self._remembered = remembered
@@ -53,7 +60,7 @@ class TokenVerifier:
         known = self._known.get(token)
         revision = self.revocations.revision
         if known is None:
-            claims = self._open(token)
+            claims = self.read(token)
             checked = -1
         else:
             claims, checked = known
@@ -68,8 +75,29 @@ class TokenVerifier:
             self._remember(token, claims, revision)
         return claims
 
+    def verify_late(self, token: str) -> Claims:
+        """As `verify`; a token that has ended is good for a while yet. For requests in which a service goes on with what a user began.
+
+        Whether it was revoked meanwhile is asked of identity, since revocations are not kept here for so long.
+        """
+        try:
+            return self.verify(token)
+        except Unauthorized:
+            # What is void for another reason than its time stays so. Only identity can say it of opaque ones.
+            if self.late is None or (token.startswith(PREFIX) and self.read(token).expires_at > clock.timestamp()):
+                raise
+            return self.late(token)
+
+    def read(self, token: str) -> Claims:
+        """Claims of a token with a good signature, whatever its time. Raises Unauthorized for any other text."""
+        claims = self._open(token)
+        if claims.role_set is None:
+            return claims
+        if self.role_sets is None:
+            raise Unauthorized(admin_detail='the token names a set of roles, which this service does not know')
+        return dataclasses.replace(claims, roles=claims.roles | self.role_sets(claims.role_set))
+
     def _open(self, token: str) -> Claims:
-        """Claims of a token with a good signature, whatever its time."""
         if self._opaque is not None and token.startswith(OPAQUE_PREFIX) and len(token) <= _LONGEST and token.isascii():
             return self._opaque(token)
         if not token.startswith(PREFIX) or len(token) > _LONGEST or not token.isascii():

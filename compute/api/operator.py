@@ -78,6 +78,13 @@ def show_hypervisor(call: Call) -> dict[str, Any]:
     raise NotFound(message=f"Hypervisor with ID '{call.params['id'][:64]}' could not be found.")
 
 
+def show_uptime(call: Call) -> Reply:
+    """How long it runs is not known here; clients ask before they show a hypervisor."""
+    found = show_hypervisor(call)
+    told = {name: found[name] for name in ('id', 'hypervisor_hostname', 'state', 'status')} | {'uptime': ''}
+    return Reply({'hypervisor': told}, wrap=False)
+
+
 def statistics(call: Call) -> Reply:
     """Sums over all hypervisors."""
     details = [_hypervisor(call, host, True) for host in _hosts(call)]
@@ -223,16 +230,25 @@ _UPDATE_SERVICE = Raw(
     },
     'an object with the status',
 )
+
+
+def list_aggregates(call: Call) -> Reply:
+    """There are none: clients ask before they show a hypervisor."""
+    return Reply({'aggregates': []}, wrap=False)
+
+
 HYPERVISORS = Resource(
     'hypervisors',
     'hypervisor',
     view=answers.HYPERVISOR,
     routes=[
+        GET('/v2.1/{project}/os-aggregates', list_aggregates, policy='compute:hypervisors:list', listing=False, response=answers.AGGREGATES),
         GET('/v2.1/{project}/os-hypervisors', list_hypervisors, policy='compute:hypervisors:list',
             query={'hypervisor_hostname_pattern': Str(255), 'with_servers': Str(8)}),
         GET('/v2.1/{project}/os-hypervisors/detail', list_hypervisors_detail, policy='compute:hypervisors:list',
             query={'hypervisor_hostname_pattern': Str(255), 'with_servers': Str(8)}),
         GET('/v2.1/{project}/os-hypervisors/statistics', statistics, policy='compute:hypervisors:list', listing=False, response=answers.STATISTICS),
+        GET('/v2.1/{project}/os-hypervisors/{id}/uptime', show_uptime, policy='compute:hypervisors:list', response=answers.UPTIME),
         GET('/v2.1/{project}/os-hypervisors/{id}', show_hypervisor, policy='compute:hypervisors:list', query={'with_servers': Str(8)}),
     ],
 )  # fmt: skip

@@ -41,6 +41,11 @@ def stop(call: Call) -> None:
     servers.act(call.service, call.ctx, call.params['id'], 'stop', STOP, POWERING_OFF, params)
 
 
+def force_delete(call: Call) -> None:
+    """Delete it. Nothing is kept to be restored later, so it is what deleting does anyhow."""
+    servers.delete(call.service, call.ctx, call.params['id'])
+
+
 def start(call: Call) -> None:
     """Start it."""
     servers.act(call.service, call.ctx, call.params['id'], 'start', START, POWERING_ON)
@@ -162,6 +167,7 @@ ACTION_ROUTES = Resource(
                 'reboot': Action(
                     reboot, policy='compute:servers:reboot', body=Obj({'type': Enum('HARD', 'SOFT', any_case=True)}, required=['type'])
                 ),
+                'forceDelete': Action(force_delete, policy='compute:servers:delete', body=_ANY),
                 'os-start': Action(start, policy='compute:servers:start', body=_ANY),
                 'os-stop': Action(stop, policy='compute:servers:stop', body=_ANY),
                 'pause': Action(pause, policy='compute:servers:pause', body=_ANY),

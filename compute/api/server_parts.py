@@ -9,7 +9,7 @@ from common.api import DELETE, GET, PUT, Call, List, Obj, Reply, Resource, Str
 from common.api.metadata import metadata_routes
 from common.api.types import Raw
 from common.errors import NotFound
-from compute import network_info, servers
+from compute import describe, network_info, servers
 from compute.api import answers
 from compute.api.server_schemas import METADATA
 from compute.api.versions import minor
@@ -82,10 +82,10 @@ def remove_tag(call: Call) -> None:
 # -- what was done to it
 
 _ACTIONS = {'boot': 'create', 'snapshot': 'createImage'}
-_RESULTS = {'done': 'Success', 'skipped': 'Success', 'failed': 'Error'}
+_RESULTS = {'done': 'Success', 'failed': 'Error'}
 
 
-def _action(record: Any) -> dict[str, Any]:
+def _action(call: Call, record: Any) -> dict[str, Any]:
     name = record.kind.partition('.')[2]
     return {
         'action': _ACTIONS.get(name, name),
@@ -94,13 +94,19 @@ def _action(record: Any) -> dict[str, Any]:
         'user_id': record.user,
         'project_id': record.project,
         'start_time': clock.iso(record.created_at, micro=True, zulu=False),
-        'message': 'Error' if record.state == 'failed' else None,
+        'message': _why(call, record) if record.state == 'failed' else None,
     }
+
+
+def _why(call: Call, record: Any) -> str:
+    """Why an action failed; which hosts it was is for administrators."""
+    told = describe.fault(record.fault or {})
+    return str(told['admin_message'] if call.ctx.is_admin else told['message'])
 
 
 def _history(call: Call) -> list[Any]:
     with call.service.db.read() as session:
-        servers.find(call.service, call.ctx, session, call.params['id'])
+        servers.find(call.service, call.ctx, session, call.params['id'], deleted=minor(call) >= 21)
         return list(call.service.ops.history(session, call.params['id']))
 
 
@@ -108,7 +114,7 @@ def list_actions(call: Call) -> Reply:
     """Operations on the server, newest first."""
     found = []
     for record in _history(call):
-        body = _action(record)
+        body = _action(call, record)
         if minor(call) >= 58:
             body['updated_at'] = clock.iso(record.updated_at, micro=True, zulu=False)
         found.append(body)
@@ -122,7 +128,7 @@ def show_action(call: Call) -> Reply:
         raise NotFound(message=f'Action for request_id {call.params["request"][:64]} on instance {call.params["id"]} not found')
     with call.service.db.read() as session:
         events = call.service.ops.events(session, record.id)
-    body = _action(record)
+    body = _action(call, record)
     body['events'] = _events(call, events)
     if minor(call) >= 58:
         body['updated_at'] = clock.iso(record.updated_at, micro=True, zulu=False)

@@ -51,7 +51,7 @@ _COUNT = {
 }
 _BOOLEAN = {'type': ['boolean', 'string', 'null'], 'maxLength': 8, 'x-says': 'true or false'}
 _ADDRESS_4 = {'type': 'string', 'maxLength': 15, 'pattern': r'^(\d{1,3}(\.\d{1,3}){3})?$', 'x-says': 'an IPv4 address or nothing'}
-_ADDRESS_6 = {'type': 'string', 'maxLength': 39, 'pattern': r'^[0-9a-fA-F:.]*$', 'x-says': 'an IPv6 address or nothing'}
+_ADDRESS_6 = {'type': 'string', 'maxLength': 45, 'pattern': r'^[0-9a-fA-F:.]*$', 'x-says': 'an IPv6 address or nothing'}
 _DISK_CONFIG = {'type': 'string', 'enum': ['AUTO', 'MANUAL']}
 
 _FLAG = {'type': ['boolean', 'string', 'null'], 'maxLength': 8}
@@ -76,6 +76,12 @@ _MAPPING = {
     'x-says': 'an object that describes a disk',
 }
 
+_SERVERS = {
+    'anyOf': [{'type': 'string', 'maxLength': 64}, {'type': 'array', 'maxItems': 100, 'items': {'type': 'string', 'maxLength': 64}}],
+    'x-says': 'the id of a server, or a list of them',
+}
+_HINTS = {'type': 'object', 'maxProperties': 50, 'properties': {'different_host': _SERVERS, 'same_host': _SERVERS}}
+
 CREATE = Raw(
     {
         'type': 'object',
@@ -96,6 +102,7 @@ CREATE = Raw(
                 'maxItems': 5,
                 'items': {
                     'type': 'object',
+                    'required': ['path', 'contents'],
                     'properties': {'path': {'type': 'string', 'maxLength': 255}, 'contents': {'type': 'string', 'maxLength': 20000}},
                     'additionalProperties': False,
                 },
@@ -123,7 +130,7 @@ CREATE = Raw(
             'hypervisor_hostname': {'type': 'string', 'minLength': 1, 'maxLength': 255},
             'hostname': {'type': 'string', 'minLength': 2, 'maxLength': 63, 'pattern': r'^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$'},
             'block_device_mapping_v2': {'type': 'array', 'maxItems': 26, 'items': _MAPPING},
-            'os:scheduler_hints': {'type': 'object'},
+            'os:scheduler_hints': _HINTS,
         },
     },
     'an object that describes a server',
@@ -142,4 +149,4 @@ UPDATE = Raw(
     },
     'an object of what changes',
 )
-HINTS = Raw({'type': 'object', 'maxProperties': 50}, 'an object of hints')
+HINTS = Raw(_HINTS, 'an object of hints')

@@ -92,7 +92,8 @@ class ServerView:
         }
 
     def _fault(self, fault: dict[str, Any]) -> dict[str, Any]:
-        shown = {'code': fault['code'], 'created': fault['created'], 'message': fault['message']}
+        message = fault.get('admin_message', fault['message']) if self.sees_host else fault['message']
+        shown = {'code': fault['code'], 'created': fault['created'], 'message': message}
         if self.call.ctx.is_admin and fault.get('details'):
             shown['details'] = fault['details']
         return shown
@@ -112,7 +113,7 @@ class ServerView:
             'OS-EXT-STS:power_state': server.power_state,
             'os-extended-volumes:volumes_attached': attached,
         }
-        groups = _group_names(server)
+        groups = network_info.group_names(server)
         if groups:
             body['security_groups'] = [{'name': name} for name in groups]
         if self.sees_host:
@@ -145,10 +146,6 @@ class ServerView:
             body['trusted_image_certificates'] = None
         if self.minor >= 73:
             body['locked_reason'] = server.locked_reason
-
-
-def _group_names(server: Any) -> list[str]:
-    return list(server.requested.get('security_group_names', ())) if server.requested else ['default']
 
 
 @functools.lru_cache(4096)

@@ -54,6 +54,8 @@ def create_server(call: Call) -> Reply:
             "Invalid input for field/attribute server: 'networks' is a required property from version 2.37 on: a list, auto or none.",
             field='networks',
         )
+    if minor(call) >= 57 and 'personality' in body:
+        raise InvalidInput('Files are no longer taken from version 2.57 on; give user_data.', field='personality')
     hints = (
         body.pop('os:scheduler_hints', None) or call.beside.get('os:scheduler_hints') or call.beside.get('OS-SCH-HNT:scheduler_hints') or {}
     )
@@ -74,13 +76,16 @@ def create_server(call: Call) -> Reply:
 def show_server(call: Call) -> dict[str, Any]:
     """One server."""
     server, volumes = servers.show(call.service, call.ctx, call.params['id'])
-    return ServerView(call).whole(server, [(v.volume_id, v.delete_on_termination) for v in volumes])
+    return ServerView(call).whole(server, volumes)
 
 
 def update_server(call: Call) -> dict[str, Any]:
     """Change what is said of it."""
     names = {'accessIPv4': 'access_ip_v4', 'accessIPv6': 'access_ip_v6', 'OS-DCF:diskConfig': 'disk_config', 'description': 'description'}
     changes = {names[key]: value or None for key, value in call.body.items() if key in names}
+    for version, column in ((4, 'access_ip_v4'), (6, 'access_ip_v6')):
+        if column in changes:
+            changes[column] = servers.access_address(changes[column], version)
     if 'name' in call.body:
         if not call.body['name'].strip():
             raise InvalidInput('A server needs a name that is not blank.', field='name')

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from common.db.records import records
 from compute.db.models import Flavor, FlavorAccess
 
@@ -69,9 +70,8 @@ def list_flavors(
     marker: Flavor | None,
 ) -> list[Any]:
     """A page of rows. `public` None: public ones and the project's; `everything`: what an administrator sees."""
-    query = _listing(public, everything, tuple(order), limit is not None)
-    if marker is not None:
-        query = query.where(_after(marker, order))
+    shape = public, everything, tuple(order), limit is not None
+    query = _prepared_listing(*shape) if marker is None else _listing(*shape).where(_after(marker, order))
     values = {'b_disk': min_disk, 'b_memory': min_ram, 'b_project': project_id, 'b_limit': limit}
     return records(session.execute(query, values))
 
@@ -91,6 +91,11 @@ def _listing(public: bool | None, everything: bool, order: tuple[tuple[str, str]
         column = SORTABLE[key]
         query = query.order_by(column.asc() if direction == 'asc' else column.desc())
     return query.limit(bindparam('b_limit', type_=Integer)) if limited else query
+
+
+@functools.lru_cache(64)
+def _prepared_listing(public: bool | None, everything: bool, order: tuple[tuple[str, str], ...], limited: bool) -> Any:
+    return prepared(_listing(public, everything, order, limited))
 
 
 def _after(marker: Flavor, order: Sequence[tuple[str, str]]) -> ColumnElement[bool]:

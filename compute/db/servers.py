@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from common.db.records import records
 from compute.db.models import TABLES, Server, ServerVolume
 
@@ -20,6 +22,25 @@ _LISTED = select(
     *(column.label('server_metadata') if column.name == 'metadata' else column for column in COLUMNS if column.name not in _HEAVY),
     null().label('user_data'),
 )
+_SHOWN = prepared(
+    select(
+        *(column.label('server_metadata') if column.name == 'metadata' else column for column in COLUMNS if column.name != 'public_key')
+    ).where(COLUMNS['id'] == bindparam('b_id'))
+)
+_ATTACHED = ServerVolume.__table__.columns
+_ATTACHED_IDS = prepared(
+    select(_ATTACHED['server_id'], _ATTACHED['volume_id'], _ATTACHED['delete_on_termination']).where(
+        _ATTACHED['server_id'].in_(bindparam('b_servers', expanding=True))
+    )
+)
+_USAGE = prepared(
+    select(
+        func.count().label('servers'),
+        func.coalesce(func.sum(COLUMNS['vcpus']), 0).label('vcpus'),
+        func.coalesce(func.sum(COLUMNS['memory_mib']), 0).label('memory'),
+    ).where(COLUMNS['project_id'] == bindparam('b_project'), COLUMNS['deleted'].is_(False))
+)
+_SET = prepared(update(Server.__table__).where(COLUMNS['id'] == bindparam('b_id')))
 _VOLUMES_OF = (
     select(ServerVolume)
     .where(ServerVolume.server_id.in_(bindparam('b_servers', expanding=True)))
@@ -40,6 +61,12 @@ def get(session: Session, server_id: str, deleted: bool = False) -> Server | Non
     return server if server is not None and (deleted or not server.deleted) else None
 
 
+def shown(session: Session, server_id: str, deleted: bool = False) -> Any | None:
+    """A server as a row with the attributes of a record, to be read only; one that is deleted only if asked for."""
+    found = records(session.execute(_SHOWN, {'b_id': server_id}))
+    return found[0] if found and (deleted or not found[0].deleted) else None
+
+
 def project_and_user(session: Session, server_id: str) -> Row[Any] | None:
     """(project_id, user_id) of a server, or None."""
     return session.execute(select(Server.project_id, Server.user_id).where(Server.id == server_id)).one_or_none()
@@ -56,6 +83,22 @@ def list_servers(
         column = SORTABLE[key]
         query = query.order_by(column.asc() if direction == 'asc' else column.desc())
     return records(session.execute(query.limit(limit) if limit is not None else query))
+
+
+def list_all(session: Session, project_id: str | None, order: Sequence[tuple[str, str]], limit: int | None) -> list[Any]:
+    """The first page of the servers of a project, or (None) of all, that are not deleted: what nearly every list asks."""
+    query = _unfiltered(project_id is not None, tuple(order), limit is not None)
+    return records(session.execute(query, {'b_project': project_id, 'b_limit': limit}))
+
+
+@functools.lru_cache(64)
+def _unfiltered(of_project: bool, order: tuple[tuple[str, str], ...], limited: bool) -> Any:
+    """The statement of such a list: made once for each shape, since making it takes longer than the query."""
+    query = _LISTED.where(COLUMNS['deleted'].is_(False))
+    if of_project:
+        query = query.where(COLUMNS['project_id'] == bindparam('b_project'))
+    query = query.order_by(*(SORTABLE[key].asc() if direction == 'asc' else SORTABLE[key].desc() for key, direction in order))
+    return prepared(query.limit(bindparam('b_limit', type_=Integer)) if limited else query)
 
 
 def _after(marker: Any, order: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
@@ -75,19 +118,14 @@ def _after(marker: Any, order: Sequence[tuple[str, str]]) -> ColumnElement[bool]
 
 
 def set_state(session: Session, server_id: str, when: datetime.datetime, **values: Any) -> None:
-    """Change columns of a server."""
-    session.execute(
-        update(Server).where(Server.id == server_id).values(updated_at=when, **values), execution_options={'synchronize_session': False}
-    )
+    """Change columns of a server. A record of it that the session has loaded does not notice."""
+    session.flush()
+    session.execute(_SET, {'b_id': server_id, 'updated_at': when, **values})
 
 
 def usage(session: Session, project_id: str) -> dict[str, int]:
     """What a project uses, counted from the rows."""
-    row = session.execute(
-        select(func.count(), func.coalesce(func.sum(Server.vcpus), 0), func.coalesce(func.sum(Server.memory_mib), 0)).where(
-            Server.project_id == project_id, Server.deleted.is_(False)
-        )
-    ).one()
+    row = session.execute(_USAGE, {'b_project': project_id}).one()
     return {'instances': int(row[0]), 'cores': int(row[1]), 'ram': int(row[2])}
 
 
@@ -104,11 +142,7 @@ def attached_ids(session: Session, server_ids: Sequence[str]) -> dict[str, list[
     """(volume id, delete on termination) by server, for lists."""
     found: dict[str, list[tuple[str, bool]]] = {}
     for first in range(0, len(server_ids), 500):
-        rows = session.execute(
-            select(ServerVolume.server_id, ServerVolume.volume_id, ServerVolume.delete_on_termination).where(
-                ServerVolume.server_id.in_(server_ids[first : first + 500])
-            )
-        )
+        rows = session.execute(_ATTACHED_IDS, {'b_servers': server_ids[first : first + 500]})
         for server_id, volume_id, delete_too in rows:
             found.setdefault(server_id, []).append((volume_id, delete_too))
     return found

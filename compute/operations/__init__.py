@@ -1,6 +1,6 @@
 """Long-running work on servers."""
 
-from compute.operations.boot import BOOT
+from compute.operations.boot import BOOT, BOOT_1
 from compute.operations.delete import DELETE
 from compute.operations.interfaces import ATTACH_INTERFACE, DETACH_INTERFACE
 from compute.operations.power import PAUSE, REBOOT, RESUME, START, STOP, SUSPEND, UNPAUSE
@@ -11,6 +11,7 @@ from compute.operations.volumes import ATTACH, DETACH
 
 DEFINITIONS = [
     BOOT,
+    BOOT_1,
     DELETE,
     STOP,
     START,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
@@ -9,7 +10,7 @@ from common.errors import Refused
 from common.operations import HOST, SERVICE, NotYet, Operation, Step, minutes
 from compute import describe
 from compute.db import servers as queries
-from compute.operations import images, ports, volumes
+from compute.operations import images, new_volumes, ports, volumes
 from compute.server_states import ACTIVE, BUILDING, ERROR, NETWORKING, SCHEDULING, SPAWNING
 from compute.virt.base import RUNNING, ImageSpec, VolumeSpec
 
@@ -63,7 +64,7 @@ def _forget_ports(session: Session, run: Run, output: dict[str, Any] | None) -> 
 
 
 def _connect_volumes(run: Run) -> dict[str, Any]:
-    return {volume['volume_id']: volumes.connect(run, volume['volume_id'], volume['device']) for volume in run.params['volumes']}
+    return {volume['volume_id']: volumes.connect(run, volume['volume_id'], volume['device']) for volume in new_volumes.of(run)}
 
 
 def _disconnect_volumes(run: Run, output: dict[str, Any] | None) -> None:
@@ -110,7 +111,8 @@ def _make_config_drive(run: Run) -> None:
     service = run.world.service
     with service.db.read() as session:
         server = queries.get(session, run.resource_id, deleted=True)
-    files = describe.config_drive_files(describe.description(server), run.params.get('files') or [])
+        volumes_of_server = queries.volumes_of(session, [run.resource_id])[run.resource_id]
+    files = describe.config_drive_files(describe.description(server, volumes_of_server), run.params.get('files') or [])
     run.world.driver.make_config_drive(run.world.spec(run.resource_id, _image(run)), files)
 
 
@@ -134,7 +136,7 @@ def _volumes(run: Run) -> list[VolumeSpec]:
     """The volumes to start with. Their connections hold secrets: they are asked for here and are in no record of the operation."""
     client = run.world.service.volume.with_context(run.ctx)
     found = []
-    for volume in run.params.get('volumes') or []:
+    for volume in new_volumes.of(run):
         attachment = (run.outputs['connect_volumes'] or {})[volume['volume_id']]
         connection = volumes.connection_of(client, attachment)
         found.append(VolumeSpec(volume['volume_id'], attachment, volume['device'], connection=connection))
@@ -153,7 +155,7 @@ def _has_image(run: Run) -> bool:
 
 
 def _has_volumes(run: Run) -> bool:
-    return bool(run.params.get('volumes'))
+    return bool(run.params.get('volumes')) or new_volumes.are_wanted(run)
 
 
 def _is_waiting(run: Run) -> bool:
@@ -165,7 +167,7 @@ def _active(session: Session, run: Run) -> None:
     queries.set_state(
         session, run.resource_id, when, vm_state=ACTIVE, task_state=None, power_state=RUNNING, launched_at=when, progress=100, fault=None
     )
-    if run.params.get('volumes'):
+    if _has_volumes(run):
         for volume in queries.volumes_of(session, [run.resource_id])[run.resource_id]:
             volume.status = 'attached'
 
@@ -182,9 +184,19 @@ def _superseded(session: Session, run: Run) -> None:
 
 BOOT = Operation(
     'server.boot',
+    version=2,
     of='server',
     deadline=minutes(15),
     steps=[
+        Step(
+            'make_volumes',
+            on=SERVICE,
+            do=new_volumes.make,
+            undo=new_volumes.unmake,
+            save=new_volumes.save,
+            undo_save=new_volumes.unsave,
+            when=new_volumes.are_wanted,
+        ),
         Step('choose_host', on=SERVICE, do=_choose_host, undo=_release_host, save=_save_host, undo_save=_forget_host),
         Step('make_ports', on=SERVICE, do=_make_ports, undo=_delete_ports, save=_save_ports, undo_save=_forget_ports),
         Step('connect_volumes', on=SERVICE, do=_connect_volumes, undo=_disconnect_volumes, save=_save_attachments, when=_has_volumes),
@@ -199,4 +211,6 @@ BOOT = Operation(
     on_failed=_failed,
     on_superseded=_superseded,
 )
+BOOT_1 = dataclasses.replace(BOOT, version=1, steps=BOOT.steps[1:])
+"""For boots that began before volumes were made with servers."""
 STARTS_IN = {'vm_state': BUILDING, 'task_state': SCHEDULING}

@@ -33,7 +33,7 @@ def _make_port(run: Run) -> dict[str, Any]:
     """Bind the user's port, or make one; its name tells a second attempt that it is there."""
     client = _client(run)
     port = ports.make_one(run, client, run.params['request'], str(run.operation_id))
-    return {'entry': ports.entry(client, port, ours=not run.params['request'].get('port')), 'active': port['status'] == 'ACTIVE'}
+    return {'entry': ports.entry(run, client, port, run.params['request']), 'active': port['status'] == 'ACTIVE'}
 
 
 def _release_port(run: Run, output: dict[str, Any] | None) -> None:
@@ -107,6 +107,24 @@ def _unplug_now(run: Run) -> None:
     run.world.driver.detach_interface(run.resource_id, run.params['port_id'], run.remaining(run.params['timeout']))
 
 
+def _plug_again(run: Run, output: dict[str, Any] | None) -> None:
+    """The card as it was; where its port is gone or somebody else's by now, the server has lost it."""
+    port_id, service = run.params['port_id'], run.world.service
+    with service.db.read() as session:
+        held = next((entry for entry in queries.network_info(session, run.resource_id) if entry['port_id'] == port_id), None)
+    if held is None:
+        return
+    try:
+        port = service.network.with_context(run.ctx).get(f'/v2.0/ports/{port_id}')['port']
+    except NotFound:
+        port = None
+    if port is not None and port['device_id'] == run.resource_id:
+        run.world.driver.attach_interface(run.resource_id, InterfaceSpec(port_id, held['mac'], held['mtu'], held['network_id']))
+        return
+    with service.db.write() as session:
+        _drop(session, run, port_id)
+
+
 def _let_go(run: Run) -> None:
     client = _client(run)
     try:
@@ -127,7 +145,7 @@ DETACH_INTERFACE = Operation(
     of='server',
     deadline=minutes(5),
     steps=[
-        Step('unplug', on=HOST, do=_unplug_now),
+        Step('unplug', on=HOST, do=_unplug_now, undo=_plug_again),
         Step('release_port', on=SERVICE, do=_let_go),
     ],
     on_done=_removed,

@@ -17,12 +17,18 @@ CLOUD = ('system', 'project')
 """Scopes of rules for the whole cloud: an administrator of one domain is none of the cloud."""
 
 CLOUD_ADMIN = '(role:admin and not domain_id:%(caller_domain_id)s)'
+CLOUD_SERVICE = '(role:service and not domain_id:%(caller_domain_id)s)'
 SYSTEM_READER = '(role:reader and system_scope:all)'
 DOMAIN_MANAGER = '(role:manager and domain_id:%(domain_id)s)'
 DOMAIN_READER = '(role:reader and domain_id:%(domain_id)s)'
 SELF = 'user_id:%(user_id)s'
 
 ADMIN_OR_SYSTEM_READER = f'{CLOUD_ADMIN} or {SYSTEM_READER}'
+_OVER_ACCOUNT = f"({DOMAIN_MANAGER} and ('no':%(administers)s or role:admin))"
+MANAGE_ACCOUNT = f"{CLOUD_ADMIN} or ({_OVER_ACCOUNT} and ('domain':%(reach)s or 'abroad':%(reach)s))"
+"""Change or take away an account or group: not one that reaches the cloud (`identity.reach`), nor, for a manager, the domain's admin."""
+TAKE_OVER = f"{CLOUD_ADMIN} or ({_OVER_ACCOUNT} and 'domain':%(reach)s)"
+"""Do what lets somebody act as the account, or as a member of the group: not where that would open more than the domain."""
 READ = f'{CLOUD_ADMIN} or {SYSTEM_READER} or {DOMAIN_READER}'
 MANAGE = f'{CLOUD_ADMIN} or {DOMAIN_MANAGER}'
 

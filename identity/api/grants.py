@@ -16,10 +16,10 @@ from identity import assignments, projects, roles, users
 from identity.api import access
 from identity.api.roles import role_view
 from identity.db.assignments import SYSTEM, Grant
+from identity.reach import OF_CLOUD
 
 # The manager of a domain gives the roles below the own one, and only those. Its admin gives all but what would make an administrator
 # or a service of the cloud: the roles admin and service are that on any project.
-_OF_CLOUD = frozenset({'admin', 'service'})
 _GIVABLE = "('manager':%(role_name)s or 'member':%(role_name)s or 'reader':%(role_name)s)"
 _ADMIN = "(role:admin and domain_id:%(domain_id)s and not 'cloud':%(reach)s)"
 _GIVE = f'{access.CLOUD_ADMIN} or {_ADMIN} or (role:manager and domain_id:%(domain_id)s and {_GIVABLE})'
@@ -47,7 +47,7 @@ def _authorize(call: Call, rule: str, wanted: Grant) -> None:
     except NotFound as error:
         raise access.unseen(call, rule, error) from error
     on_projects = wanted.target_kind == 'project' or wanted.inherited
-    reach = 'cloud' if on_projects and gives & _OF_CLOUD else 'domain'
+    reach = 'cloud' if on_projects and gives & OF_CLOUD else 'domain'
     for domain_id in domain_ids:
         access.authorize(call, rule, domain_id=domain_id, role_name=name, reach=reach)
 

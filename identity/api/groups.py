@@ -10,21 +10,23 @@ from common.api.resource import DELETE, GET, HEAD, PATCH, POST, PUT, Resource
 from common.api.types import Str
 from common.errors import InvalidInput, NotFound
 from common.policy import Rule
-from identity import users
+from identity import reach, users
 from identity.api import access
 from identity.api.users import load_user, user_view
 from identity.api.views import paged, self_link, text_filters, with_extra
+from identity.reach import Reach
 from identity.records import GroupRecord
 
 LIST = Rule('identity:groups:list', access.READ, 'List groups')
 SHOW = Rule('identity:groups:show', access.READ, 'Show a group')
 CREATE = Rule('identity:groups:create', access.MANAGE, 'Create a group')
-UPDATE = Rule('identity:groups:update', access.MANAGE, 'Change a group')
-DELETE_ = Rule('identity:groups:delete', access.MANAGE, 'Delete a group')
+UPDATE = Rule('identity:groups:update', access.MANAGE_ACCOUNT, 'Change a group')
+DELETE_ = Rule('identity:groups:delete', access.MANAGE_ACCOUNT, 'Delete a group')
 MEMBERS = Rule('identity:groups:members', access.READ, 'See who is in a group')
-ADD = Rule('identity:groups:add_member', access.MANAGE, 'Put a user into a group')
-REMOVE = Rule('identity:groups:remove_member', access.MANAGE, 'Take a user out of a group')
+ADD = Rule('identity:groups:add_member', access.TAKE_OVER, 'Put a user into a group, which opens no more than the domain of the caller')
+REMOVE = Rule('identity:groups:remove_member', access.MANAGE_ACCOUNT, 'Take a user out of a group')
 OF_USER = Rule('identity:users:groups', f'{access.READ} or {access.SELF}', 'List the groups of a user')
+_LOOK_AT_REACH = frozenset(rule.name for rule in (UPDATE, DELETE_, ADD, REMOVE))
 _KNOWN = ('name', 'domain_id', 'description')
 
 
@@ -45,7 +47,8 @@ def _load(call: Call, rule: str) -> GroupRecord:
         group = users.get_group(call.service, call.params['group_id'])
     except NotFound as error:
         raise access.unseen(call, rule, error) from error
-    access.authorize(call, rule, domain_id=group.domain_id)
+    far = reach.of_group(call.service, group.id, group.domain_id).target() if rule in _LOOK_AT_REACH else {}
+    access.authorize(call, rule, domain_id=group.domain_id, **far)
     return group
 
 
@@ -99,7 +102,7 @@ def check_member(call: Call) -> None:
 def add_member(call: Call) -> None:
     """Put a user into the group; who manages one domain must manage the user's too."""
     group = _load(call, ADD.name)
-    load_user(call, ADD.name)
+    load_user(call, ADD.name, **Reach().target())
     users.add_member(call.service, group.id, call.params['user_id'])
 
 

@@ -50,7 +50,9 @@ def _load(call: Call, rule: str) -> tuple[Project, list[str]]:
         project, tags = projects.get(call.service, project_id)
     except NotFound as error:
         raise access.unseen(call, rule, error) from error
-    access.authorize(call, rule, domain_id=project.domain_id or project.id, project_id=project_id)
+    # A domain that is looked at as a project is changed by who may change domains: it belongs to none that somebody could manage.
+    domain_id = project.domain_id or (project.id if rule == SHOW.name else '')
+    access.authorize(call, rule, domain_id=domain_id, project_id=project_id)
     return project, tags
 
 

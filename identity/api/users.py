@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from common import clock
@@ -11,7 +12,7 @@ from common.api.resource import DELETE, GET, PATCH, POST, Resource
 from common.api.types import Bool, Obj, Secret, Str
 from common.errors import InvalidInput, NotFound
 from common.policy import Rule
-from identity import users
+from identity import reach, users
 from identity.api import access
 from identity.api.views import paged, self_link, text_filters, with_extra
 from identity.records import UserRecord
@@ -19,8 +20,9 @@ from identity.records import UserRecord
 LIST = Rule('identity:users:list', access.READ, 'List users')
 SHOW = Rule('identity:users:show', f'{access.READ} or {access.SELF}', 'Show a user')
 CREATE = Rule('identity:users:create', access.MANAGE, 'Create a user')
-UPDATE = Rule('identity:users:update', access.MANAGE, 'Change a user')
-DELETE_ = Rule('identity:users:delete', access.MANAGE, 'Delete a user')
+UPDATE = Rule('identity:users:update', access.MANAGE_ACCOUNT, 'Change a user, who does not reach the cloud unless the caller does')
+TAKE_OVER = Rule('identity:users:take_over', access.TAKE_OVER, 'Change password, name or options of a user, or enable one')
+DELETE_ = Rule('identity:users:delete', access.MANAGE_ACCOUNT, 'Delete a user, who does not reach the cloud unless the caller does')
 _KNOWN = ('name', 'domain_id', 'default_project_id', 'enabled', 'password', 'options', 'password_expires_at')
 _OPTIONS = {
     'ignore_change_password_upon_first_use': Bool(strict=True) | None,
@@ -50,15 +52,27 @@ def user_view(call: Call, user: UserRecord) -> dict[str, Any]:
     return shown
 
 
-def load_user(call: Call, rule: str) -> UserRecord:
-    """The user of the path, if the caller may do this to it. Raises NotFound, Forbidden."""
+def load_user(call: Call, rule: str, **said: str) -> UserRecord:
+    """The user of the path, if the caller may do this to it. `said`: what else the rule looks at. Raises NotFound, Forbidden."""
     user_id = call.params['user_id']
     try:
         user = users.get(call.service, user_id)
     except NotFound as error:
         raise access.unseen(call, rule, error) from error
-    access.authorize(call, rule, user_id=user_id, domain_id=user.domain_id)
+    access.authorize(call, rule, user_id=user_id, domain_id=user.domain_id, **said)
     return user
+
+
+def _load_account(call: Call, rule: str) -> tuple[UserRecord, dict[str, str]]:
+    """As `load_user`, for rules that look at how far the user reaches; gives what they are asked about, too."""
+    user_id = call.params['user_id']
+    try:
+        user = users.get(call.service, user_id)
+    except NotFound as error:
+        raise access.unseen(call, rule, error) from error
+    asked = {'user_id': user_id, 'domain_id': user.domain_id, **reach.of_user(call.service, user_id, user.domain_id).target()}
+    access.authorize(call, rule, **asked)
+    return user, asked
 
 
 def list_users(call: Call) -> Reply:
@@ -83,9 +97,17 @@ def show_user(call: Call) -> dict[str, Any]:
     return user_view(call, load_user(call, SHOW.name))
 
 
+def _takes_over(user: UserRecord, wanted: Mapping[str, Any]) -> bool:
+    """Whether a change helps to log in as the user. To say what is so already changes nothing."""
+    changes = wanted.get('name', user.name) != user.name or (wanted.get('enabled') is True and not user.enabled)
+    return changes or 'password' in wanted or bool(wanted.get('options'))
+
+
 def update_user(call: Call) -> dict[str, Any]:
     """Change a user."""
-    user = load_user(call, UPDATE.name)
+    user, asked = _load_account(call, UPDATE.name)
+    if _takes_over(user, call.body):
+        access.authorize(call, TAKE_OVER.name, **asked)
     if call.body.get('domain_id') not in (None, user.domain_id):
         raise InvalidInput('A user cannot move to another domain.', field='domain_id')
     return user_view(call, users.update(call.service, user.id, with_extra(call.body, _KNOWN)))
@@ -93,7 +115,7 @@ def update_user(call: Call) -> dict[str, Any]:
 
 def delete_user(call: Call) -> None:
     """Remove a user."""
-    users.delete(call.service, load_user(call, DELETE_.name).id)
+    users.delete(call.service, _load_account(call, DELETE_.name)[0].id)
 
 
 def change_password(call: Call) -> None:
@@ -129,6 +151,7 @@ USERS = Resource(
         Field('password_expires_at', Str | None, READ_ONLY),
     ],
     filters=[*text_filters('name'), 'domain_id', Filter('enabled', Bool), 'default_project_id'],
+    rules=[TAKE_OVER],
     routes=[
         GET('/v3/users', list_users, policy=LIST),
         POST('/v3/users', create_user, policy=CREATE, ok=201),

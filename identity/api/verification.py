@@ -6,7 +6,7 @@ import base64
 
 from common.api.call import Call, Reply
 from common.api.resource import GET, Resource
-from common.api.types import Int, List, Obj, Str
+from common.api.types import Bool, Int, List, Obj, Str
 from common.errors import InvalidInput
 from common.policy import SERVICE, Rule
 from identity import access_rules, tokens
@@ -36,7 +36,9 @@ def show_claims(call: Call) -> Reply:
     text = call.header('X-Subject-Token')
     if not text:
         raise InvalidInput('The header X-Subject-Token is missing.', field='X-Subject-Token')
-    packed = base64.b64encode(service.open_token(text).pack()).decode()
+    packed = base64.b64encode(
+        (service.open_late_token(text) if call.query.get('allow_expired') else service.open_token(text)).pack()
+    ).decode()
     return Reply({'claims': packed}, 200, {'Cache-Control': 'no-store', 'Vary': 'X-Auth-Token, X-Subject-Token'}, wrap=False)
 
 
@@ -45,12 +47,25 @@ def show_access_rules(call: Call) -> Reply:
     return Reply({'access_rules': access_rules.by_digest(call.service, call.params['digest'])}, wrap=False)
 
 
+def show_role_set(call: Call) -> Reply:
+    """The roles that a digest in tokens stands for; they never change."""
+    return Reply({'roles': tokens.role_set(call.service, call.params['digest'])}, wrap=False)
+
+
 TOKEN_KEYS = Resource(
     'keys',
     rules=[SEE_REVOCATIONS, SEE_CLAIMS],
     routes=[
         GET('/v3/pileus/token-keys', list_keys, open=True, listing=False, wrap=False, summary='Public keys of tokens'),
-        GET('/v3/pileus/token-claims', show_claims, policy=SEE_CLAIMS, listing=False, wrap=False, summary='What a token says'),
+        GET(
+            '/v3/pileus/token-claims',
+            show_claims,
+            policy=SEE_CLAIMS,
+            listing=False,
+            wrap=False,
+            query={'allow_expired': Bool},
+            summary='What a token says',
+        ),
         GET(
             '/v3/pileus/access-rules/{digest}',
             show_access_rules,
@@ -59,6 +74,15 @@ TOKEN_KEYS = Resource(
             wrap=False,
             response=Obj({'access_rules': List(Obj(dict.fromkeys(('service', 'method', 'path'), Str)))}),
             summary='The access rules that tokens with this digest are bound to',
+        ),
+        GET(
+            '/v3/pileus/role-sets/{digest}',
+            show_role_set,
+            policy=SEE_CLAIMS,
+            listing=False,
+            wrap=False,
+            response=Obj({'roles': List(Str)}),
+            summary='The roles that tokens with this digest have',
         ),
         GET(
             '/v3/pileus/revocations',

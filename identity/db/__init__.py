@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from identity.db import application_credential_models, delegation_models, filter_models, oauth_models, trust_models
+from identity.db import application_credential_models, delegation_models, filter_models, login_models, oauth_models, trust_models
 from identity.db.models import Base
 
-__all__ = ['Base', 'application_credential_models', 'delegation_models', 'filter_models', 'oauth_models', 'trust_models']
+__all__ = ['Base', 'application_credential_models', 'delegation_models', 'filter_models', 'login_models', 'oauth_models', 'trust_models']

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from identity.db.delegation_models import Credential
@@ -18,6 +19,16 @@ def list_credentials(session: Session, wanted: Mapping[str, Any]) -> list[Creden
         if wanted.get(name) is not None:
             query = query.where(getattr(Credential, name) == wanted[name])
     return list(session.scalars(query))
+
+
+def mark_of(credential_id: str) -> str:
+    """What tokens name a credential by: 32 hex digits, whatever its id."""
+    return hashlib.sha256(credential_id.encode()).hexdigest()[:32]
+
+
+def count_of(session: Session, user_id: str) -> int:
+    """How many credentials a user has."""
+    return session.scalar(select(func.count()).select_from(Credential).where(Credential.user_id == user_id)) or 0
 
 
 def by_access_digest(session: Session, digest: str) -> Credential | None:

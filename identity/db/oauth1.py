@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from identity.db.oauth_models import AccessToken, Consumer, RequestToken, SeenRequest
@@ -29,6 +29,11 @@ def access_tokens(session: Session, **wanted: Any) -> list[AccessToken]:
     """Access tokens whose columns have these values, by id."""
     conditions = [getattr(AccessToken, name) == value for name, value in wanted.items()]
     return list(session.scalars(select(AccessToken).where(*conditions).order_by(AccessToken.id)))
+
+
+def count_access_tokens(session: Session, user_id: str) -> int:
+    """How many access tokens a user has allowed."""
+    return session.scalar(select(func.count()).select_from(AccessToken).where(AccessToken.user_id == user_id)) or 0
 
 
 def take_request_token(session: Session, request_token_id: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import exc
 from sqlalchemy.orm import Session
 
 from common import clock
-from common.db.engine import is_retryable
+from common.db.engine import Busy
 
 P = ParamSpec('P')
 T = TypeVar('T')
@@ -26,9 +26,7 @@ def retried(function: Callable[P, T]) -> Callable[P, T]:
         for attempt in range(1, _ATTEMPTS):
             try:
                 return function(*args, **kwargs)
-            except exc.DBAPIError as error:
-                if not is_retryable(error):
-                    raise
+            except Busy:
                 clock.sleep(random.uniform(0.5, 1.0) * min(0.02 * 2**attempt, 1.0))
         return function(*args, **kwargs)
 

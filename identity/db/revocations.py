@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, or_, select
@@ -38,6 +38,14 @@ def events_since(session: Session, latest_id: int, now: datetime.datetime) -> li
     if latest_id:
         query = query.where(or_(RevocationEvent.id > latest_id, RevocationEvent.issued_before > now - _OVERLAP))
     return [Revocation(row.id, _seconds(row.issued_before), _seconds(row.expires_at), **row.matches) for row in session.execute(query)]
+
+
+def events_from(session: Session, issued_at: float) -> Iterator[Revocation]:
+    """Events that a token issued at this time (seconds since the epoch) could match, in force or not, while they are kept."""
+    query = select(RevocationEvent.id, RevocationEvent.issued_before, RevocationEvent.expires_at, RevocationEvent.matches)
+    begin = datetime.datetime.fromtimestamp(issued_at, datetime.UTC).replace(tzinfo=None) - datetime.timedelta(seconds=1)
+    for row in session.execute(query.where(RevocationEvent.issued_before >= begin)).yield_per(1000):
+        yield Revocation(row.id, _seconds(row.issued_before), _seconds(row.expires_at), **row.matches)
 
 
 def delete_expired(session: Session, now: datetime.datetime) -> int:

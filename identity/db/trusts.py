@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from common import clock
@@ -28,6 +28,12 @@ def list_trusts(session: Session, wanted: Mapping[str, Any]) -> list[Trust]:
         if wanted.get(name) is not None:
             query = query.where(_T[name] == wanted[name])
     return list(session.scalars(query))
+
+
+def count_made_by(session: Session, user_id: str) -> int:
+    """How many trusts in force have this trustor."""
+    query = select(func.count()).select_from(Trust).where(_T.trustor_user_id == user_id, *_in_force())
+    return session.scalar(query) or 0
 
 
 def _in_force() -> tuple[ColumnElement[bool], ...]:

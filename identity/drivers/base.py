@@ -74,6 +74,9 @@ class UserBackend(abc.ABC):
     def check_password(self, user: UserRecord, password: str) -> bool:
         """Whether the password is right. Called outside of transactions: it may take its time."""
 
+    def check_nobody(self, password: str) -> None:  # noqa: B027 nothing to do where a hash is all that a check costs
+        """Take as long as `check_password` does, besides a hash, with a wrong password: there is no such user, and the time must not tell."""
+
     @abc.abstractmethod
     def get_group(self, session: Session, group_id: str) -> GroupRecord | None:
         """One group, or None."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import queue
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import ldap3
 from ldap3.core import exceptions as broken
 from ldap3.core import results as codes
+from ldap3.protocol.sasl.sasl import validate_simple_password
 
 from common.config import ConfigError
 from common.errors import Conflict, Forbidden, PileusError, Unavailable
@@ -21,6 +23,16 @@ _CHECKS = {'demand': ssl.CERT_REQUIRED, 'allow': ssl.CERT_OPTIONAL, 'never': ssl
 # The server did not answer, or the connection is of no use any more.
 _LOST = (broken.LDAPCommunicationError, broken.LDAPMaximumRetriesError, broken.LDAPSessionTerminatedByServerError)
 _REFUSED = (codes.RESULT_INSUFFICIENT_ACCESS_RIGHTS, codes.RESULT_UNWILLING_TO_PERFORM, codes.RESULT_CONSTRAINT_VIOLATION)
+# What a server says of a password that is wrong, or of an account that may not log in (locked, expired, not there).
+_WRONG = (
+    codes.RESULT_INVALID_CREDENTIALS,
+    codes.RESULT_NO_SUCH_OBJECT,
+    codes.RESULT_INVALID_DN_SYNTAX,
+    codes.RESULT_INAPPROPRIATE_AUTHENTICATION,
+    codes.RESULT_INSUFFICIENT_ACCESS_RIGHTS,
+    codes.RESULT_UNWILLING_TO_PERFORM,
+    codes.RESULT_CONSTRAINT_VIOLATION,
+)
 _GONE = (codes.RESULT_NO_SUCH_OBJECT, codes.RESULT_NO_SUCH_ATTRIBUTE)
 
 
@@ -43,10 +55,18 @@ class Entry:
         return values[0] if values else None
 
 
+class _Away(Unavailable):
+    """No server has answered."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__('The directory of users does not answer. Try again.', admin_detail=detail)
+
+
 class Directory:
     """A directory server, or several of the same content, of which the first that answers is used.
 
-    Raises Unavailable from every method when no server answers in time.
+    Raises Unavailable from every method when no server answers in time. While none does, one thread at a time waits for it, and all
+    others are refused at once: who waits for a directory must not take up what serves everybody else.
     """
 
     def __init__(self, options: LdapOptions) -> None:
@@ -58,6 +78,8 @@ class Directory:
         self._tls = None
         if options.use_start_tls or any(url.startswith('ldaps://') for url in urls):
             self._tls = ldap3.Tls(validate=_CHECKS[options.tls_require_cert], ca_certs_file=options.tls_ca_file or None)
+        self._away = False
+        self._asking = threading.Lock()
         self._idle: queue.LifoQueue[ldap3.Connection] = queue.LifoQueue(options.pool_size)
 
     def search(self, base: str, scope: str, condition: str, attributes: Sequence[str]) -> list[Entry]:
@@ -87,9 +109,10 @@ class Directory:
 
     def can_bind(self, dn: str, password: str) -> bool:
         """Whether the password is that of the entry. An empty one never is, though servers let it pass as anonymous."""
-        if not dn or not password:
+        if not dn or not _may_be_sent(password):
             return False
-        connection = self._open(dn, password)
+        with self._turn():
+            connection = self._open(dn, password)
         if connection is None:
             return False
         _close(connection)
@@ -136,6 +159,27 @@ class Directory:
 
     def _with_connection(self, work: Callable[[ldap3.Connection], T]) -> T:
         """Do something on a kept connection; if that was dead, once more on a new one."""
+        with self._turn():
+            return self._try_connections(work)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Around all that may wait for a server."""
+        waits_alone = self._away
+        if waits_alone and not self._asking.acquire(blocking=False):
+            raise _Away(f'{self._options.url}: did not answer a moment ago')
+        try:
+            yield
+        except _Away:
+            self._away = True
+            raise
+        else:
+            self._away = False
+        finally:
+            if waits_alone:
+                self._asking.release()
+
+    def _try_connections(self, work: Callable[[ldap3.Connection], T]) -> T:
         lost: Exception | None = None
         for connection in self._candidates():
             try:
@@ -152,7 +196,7 @@ class Directory:
                 raise Unavailable('The directory of users gave an answer of no use.', admin_detail=str(error)) from error
             self._keep(connection)
             return found
-        raise Unavailable('The directory of users does not answer. Try again.', admin_detail=f'{self._options.url}: {lost}') from lost
+        raise _Away(f'{self._options.url}: {lost}') from lost
 
     def _candidates(self) -> Iterator[ldap3.Connection]:
         with contextlib.suppress(queue.Empty):
@@ -200,11 +244,20 @@ class Directory:
             if result['result'] == codes.RESULT_SUCCESS:
                 return connection
             _close(connection)
-            if result['result'] in (codes.RESULT_BUSY, codes.RESULT_UNAVAILABLE):
-                problem = broken.LDAPExceptionError(result['description'])
-                continue
-            return None
-        raise Unavailable('The directory of users does not answer. Try again.', admin_detail=f'{self._options.url}: {problem}')
+            if result['result'] in _WRONG:
+                return None
+            # It says nothing of the password: the server is busy, or asks for TLS, say.
+            problem = broken.LDAPExceptionError(f'{result["description"]} {result["message"]}')
+        raise _Away(f'{self._options.url}: {problem}')
+
+
+def _may_be_sent(password: str) -> bool:
+    """Whether a text can be a password at all: not an empty one, nor one with control characters (RFC 4013), which no server is asked about."""
+    try:
+        validate_simple_password(password)
+    except broken.LDAPExceptionError:
+        return False
+    return True
 
 
 def _close(connection: ldap3.Connection) -> None:

@@ -10,6 +10,7 @@ from ldap3.utils.dn import escape_rdn
 from common.config import ConfigError
 from common.db.session import Session
 from common.errors import Forbidden, InvalidInput
+from common.ids import new_hex_id
 from identity.conf import LdapOptions
 from identity.drivers.base import BackendPlace, UserBackend
 from identity.drivers.directory import Directory, Entry
@@ -119,6 +120,9 @@ class LdapBackend(UserBackend):
     def check_password(self, user: UserRecord, password: str) -> bool:
         entry = self._entry_of_user(user.id)
         return entry is not None and self._directory.can_bind(entry.dn, password)
+
+    def check_nobody(self, password: str) -> None:
+        self._directory.can_bind(f'{self._member_key}=nobody-{new_hex_id()},{self._options.user_tree_dn}', password)
 
     def _names(self, kind: str) -> Iterable[str]:
         o = self._options

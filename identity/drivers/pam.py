@@ -16,6 +16,8 @@ from identity.drivers.matching import fits
 from identity.drivers.public_ids import PublicIds
 from identity.records import GroupRecord, UserRecord
 
+_NOBODY = 'pileus-nobody'  # no user of any machine
+
 
 class PamBackend(UserBackend):
     """Read-only: who is who, and in which group, is asked of the system each time.
@@ -84,6 +86,11 @@ class PamBackend(UserBackend):
             return False
         right: bool = self._offload(lambda: self._pam.check(options.service, user.name, password, options.config_directory))
         return right
+
+    def check_nobody(self, password: str) -> None:
+        # PAM delays failures, for seconds as a rule, whether it knows the user or not.
+        options = self._options
+        self._offload(lambda: self._pam.check(options.service, _NOBODY, password, options.config_directory))
 
     # Groups: those with one of our users in them
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import pathlib
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from common import clock, drivers
 from common.config import ConfigError, Settings
 from common.db.session import Session
-from common.errors import Forbidden
+from common.errors import Forbidden, Unavailable
 from identity.conf import IdentityOptions
 from identity.db import projects as project_rows
 from identity.db.domain_config import Config
@@ -21,6 +22,8 @@ from identity.passwords import PasswordHasher
 from identity.records import GroupRecord, UserRecord
 
 LOG = logging.getLogger(__name__)
+R = TypeVar('R', UserRecord, GroupRecord)
+_REMEMBERED = 20000  # users and groups of domains with a backend of their own
 _LOOK_AGAIN = 5.0  # seconds between two looks for domains of configuration files that do not exist yet
 
 
@@ -44,9 +47,10 @@ class DomainBackends:
                 raise ConfigError(f'[identity] domain_config_dir: {directory} is not a directory.')
             for file in sorted(path.glob('*.conf')):
                 settings = Settings.load([file])
+                # The driver comes first: one of another distribution declares its options by being imported.
+                driver = drivers.load('identity.users', settings.get(IdentityOptions).driver)
                 settings.check()
                 # Made once for nothing, so that a mistake stops the start and no request.
-                driver = drivers.load('identity.users', settings.get(IdentityOptions).driver)
                 driver.make(BackendPlace(file.stem, settings, hasher, offload))
                 self._waiting[file.stem] = settings
 
@@ -113,6 +117,34 @@ class DomainBackends:
                 del self._waiting[name]
 
 
+class _Places:
+    """In which domain's backend a user or group was found: the others need not be asked, one of which may be away. Bounded."""
+
+    def __init__(self) -> None:
+        self._domains: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def learn(self, found: UserRecord | GroupRecord | None) -> None:
+        if found is None:
+            return
+        with self._lock:
+            self._domains[found.id] = found.domain_id
+            self._domains.move_to_end(found.id)
+            while len(self._domains) > _REMEMBERED:
+                self._domains.popitem(last=False)
+
+    def first(self, backends: Mapping[str, UserBackend], identifier: str) -> list[UserBackend]:
+        """The backends, the one that is known to have it before the others."""
+        known = backends.get(self._domains.get(identifier, ''))
+        return [*([known] if known else []), *(backend for backend in backends.values() if backend is not known)]
+
+    def split(self, backends: Mapping[str, UserBackend], ids: Sequence[str]) -> list[tuple[UserBackend, list[str]]]:
+        """Which of the backends to ask about which of the ids: about one of which nothing is known all of them."""
+        homes = {one: domain_id for one in ids if (domain_id := self._domains.get(one)) in backends}
+        asked = [(backend, [one for one in ids if homes.get(one, domain_id) == domain_id]) for domain_id, backend in backends.items()]
+        return [(backend, wanted) for backend, wanted in asked if wanted]
+
+
 class RoutedBackend(UserBackend):
     """Stands for all backends: asks the one of the domain, or the one that knows the id.
 
@@ -123,6 +155,7 @@ class RoutedBackend(UserBackend):
         self._default = default
         self.domains = domains
         self._hasher = hasher
+        self._places = _Places()
         self.capabilities = default.capabilities
 
     @classmethod
@@ -136,25 +169,37 @@ class RoutedBackend(UserBackend):
 
     def _user(self, session: Session, user_id: str) -> tuple[UserBackend, UserRecord | None]:
         found = self._default.get_user(session, user_id)
-        if found is None:
-            for backend in self.domains.of(session).values():
-                if (found := backend.get_user(session, user_id)) is not None:
-                    return backend, found
-        return self._default, found
+        return (self._default, found) if found else self._elsewhere(session, user_id, lambda backend: backend.get_user(session, user_id))
+
+    def _elsewhere(self, session: Session, identifier: str, get: Callable[[UserBackend], R | None]) -> tuple[UserBackend, R | None]:
+        """Who has it besides the default backend, and what. Raises Unavailable where it may be in a backend that is away."""
+        away: Unavailable | None = None
+        for backend in self._places.first(self.domains.of(session), identifier):
+            try:
+                found = get(backend)
+            except Unavailable as error:
+                away = away or error
+                continue
+            if found is not None:
+                self._places.learn(found)
+                return backend, found
+        if away is not None:
+            raise away
+        return self._default, None
 
     def _group(self, session: Session, group_id: str) -> tuple[UserBackend, GroupRecord | None]:
         found = self._default.get_group(session, group_id)
-        if found is None:
-            for backend in self.domains.of(session).values():
-                if (found := backend.get_group(session, group_id)) is not None:
-                    return backend, found
-        return self._default, found
+        return (self._default, found) if found else self._elsewhere(session, group_id, lambda backend: backend.get_group(session, group_id))
 
     def get_user(self, session: Session, user_id: str) -> UserRecord | None:
         return self._user(session, user_id)[1]
 
     def find_user(self, session: Session, domain_id: str, name: str) -> UserRecord | None:
-        return self.of(session, domain_id).find_user(session, domain_id, name)
+        backend = self.of(session, domain_id)
+        found = backend.find_user(session, domain_id, name)
+        if backend is not self._default:
+            self._places.learn(found)
+        return found
 
     def list_users(
         self, session: Session, wanted: Mapping[str, Any], *, group_id: str | None = None, ids: Sequence[str] | None = None
@@ -162,12 +207,22 @@ class RoutedBackend(UserBackend):
         if group_id is not None:
             return self._group(session, group_id)[0].list_users(session, wanted, group_id=group_id, ids=ids)
         if wanted.get('domain_id'):
-            return self.of(session, wanted['domain_id']).list_users(session, wanted, ids=ids)
+            backend = self.of(session, wanted['domain_id'])
+            listed = backend.list_users(session, wanted, ids=ids)
+            for user in listed if backend is not self._default else ():
+                self._places.learn(user)
+            return listed
         found = self._default.list_users(session, wanted, ids=ids)
-        rest = None if ids is None else sorted(set(ids) - {user.id for user in found})
-        for backend in self.domains.of(session).values() if rest != [] else ():
+        for backend, rest in self._others(session, ids, {user.id for user in found}):
             found += backend.list_users(session, wanted, ids=rest)
         return found
+
+    def _others(self, session: Session, ids: Sequence[str] | None, found: set[str]) -> Sequence[tuple[UserBackend, list[str] | None]]:
+        """Whom to ask besides the default backend, and about which ids (None: all)."""
+        backends = self.domains.of(session)
+        if ids is None:
+            return [(backend, None) for backend in backends.values()]
+        return self._places.split(backends, sorted(set(ids) - found)) if backends else []
 
     def check_password(self, user: UserRecord, password: str) -> bool:
         backend = self.domains.of_known(user.domain_id) or self._default
@@ -177,6 +232,12 @@ class RoutedBackend(UserBackend):
             # A store that answers at once must not tell by it that the user exists: an unknown one costs a hash.
             self._hasher.check(password, None)
         return False
+
+    def check_nobody(self, password: str, domain_id: str | None = None) -> None:
+        """As `check_password` for a user who does not exist, in a domain that may not exist either (None)."""
+        backend = self.domains.of_known(domain_id) if domain_id else None
+        (backend or self._default).check_nobody(password)
+        self._hasher.check(password, None)
 
     def get_group(self, session: Session, group_id: str) -> GroupRecord | None:
         return self._group(session, group_id)[1]
@@ -192,8 +253,7 @@ class RoutedBackend(UserBackend):
         if wanted.get('domain_id'):
             return self.of(session, wanted['domain_id']).list_groups(session, wanted, ids=ids)
         found = self._default.list_groups(session, wanted, ids=ids)
-        rest = None if ids is None else sorted(set(ids) - {group.id for group in found})
-        for backend in self.domains.of(session).values() if rest != [] else ():
+        for backend, rest in self._others(session, ids, {group.id for group in found}):
             found += backend.list_groups(session, wanted, ids=rest)
         return found
 
@@ -202,10 +262,8 @@ class RoutedBackend(UserBackend):
 
     def members(self, session: Session, group_ids: Sequence[str]) -> dict[str, list[str]]:
         found = self._default.members(session, group_ids)
-        for backend in self.domains.of(session).values():
-            rest = [group_id for group_id in group_ids if group_id not in found]
-            if rest:
-                found |= backend.members(session, rest)
+        for backend, rest in self._others(session, group_ids, set(found)):
+            found |= backend.members(session, rest or ())
         return found
 
     def group_filter(self, session: Session, user_id: str) -> list[str] | None:

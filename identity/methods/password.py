@@ -21,10 +21,10 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
     with service.read() as session:
         user, domain = find(service, session, wanted)
     if user is None or domain is None:
-        service.hasher.check(given, None)
+        service.users.check_nobody(given, domain.id if domain else None)
         raise Unauthorized(admin_detail='no such user')
     if service.rules.locked_out(user):
-        service.hasher.check(given, None)
+        service.users.check_nobody(given, domain.id)
         raise Unauthorized(admin_detail=f'user {user.id} is locked out')
     if not service.users.check_password(user, given):
         if service.rules.counts_failures:

@@ -19,4 +19,5 @@ def prove(service: IdentityService, ctx: Context, payload: dict[str, Any]) -> Pr
         raise Forbidden('A token that was delegated (by a trust, an application credential, or OAuth) cannot be exchanged for another one.')
     with service.read() as session:
         user, domain = living(service, session, claims.user_id)
-    return Proof(user, domain, parent=claims)
+    rests_on = {'credential_mark': claims.credential_mark} if claims.credential_mark else {}
+    return Proof(user, domain, parent=claims, claims=rests_on)

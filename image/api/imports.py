@@ -10,6 +10,7 @@ from common.api.types import Raw
 from common.policy import ADMIN, ANYONE, MEMBER, Rule
 from image import importing, staging
 from image.api.image_data import announced, reader
+from image.api.transferring import transfer
 
 _OCTETS = 'application/octet-stream'
 RULES = [
@@ -19,6 +20,7 @@ RULES = [
 ]
 
 
+@transfer
 def stage_data(call: Call) -> None:
     """Take data that is to be imported."""
     staging.stage(call.service, call.ctx, call.params['id'], reader(call), announced(call))

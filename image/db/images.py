@@ -7,17 +7,24 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from common.clock import now
+from common.db.prepared import prepared
 from common.errors import Conflict
 from image.db import locations
 from image.db.models import Image, ImageMember, ImageProperty, ImageTag
 from image.db.spent_models import SpentImageId
 from image.records import ImageFilter, ImageRecord, LocationRecord
 
-_COLUMNS = [column for column in Image.__table__.columns if column.name != 'upload_until']
+_NOT_SHOWN = frozenset({'upload_until', 'reserved_size', 'reserved_stage'})
+_COLUMNS = [column for column in Image.__table__.columns if column.name not in _NOT_SHOWN]
+# Statements of every request are made once: that takes longer than the query.
+_BY_ID = prepared(select(*_COLUMNS).where(Image.__table__.c.id == bindparam('b_id')))
+_P, _T = ImageProperty.__table__.c, ImageTag.__table__.c
+_PROPERTIES_OF = prepared(select(_P.image_id, _P.name, _P.value).where(_P.image_id.in_(bindparam('b_images', expanding=True))))
+_TAGS_OF = prepared(select(_T.image_id, _T.value).where(_T.image_id.in_(bindparam('b_images', expanding=True))).order_by(_T.value))
 SORT_COLUMNS = {
     name: Image.__table__.columns[name]
     for name in ('id', 'name', 'status', 'container_format', 'disk_format', 'size', 'created_at', 'updated_at', 'visibility', 'owner')
@@ -91,7 +98,7 @@ def remove_image(session: Session, image_id: str) -> list[LocationRecord]:
 
 def get_image(session: Session, image_id: str) -> ImageRecord | None:
     """One image, or None."""
-    row = session.execute(select(*_COLUMNS).where(Image.id == image_id)).one_or_none()
+    row = session.execute(_BY_ID, {'b_id': image_id}).one_or_none()
     return _records(session, [row])[0] if row else None
 
 
@@ -101,13 +108,9 @@ def _records(session: Session, rows: Sequence[Any]) -> list[ImageRecord]:
     if not records:
         return []
     wanted = list(records)
-    for image_id, name, value in session.execute(
-        select(ImageProperty.image_id, ImageProperty.name, ImageProperty.value).where(ImageProperty.image_id.in_(wanted))
-    ):
+    for image_id, name, value in session.execute(_PROPERTIES_OF, {'b_images': wanted}):
         records[image_id].properties[name] = value
-    for image_id, value in session.execute(
-        select(ImageTag.image_id, ImageTag.value).where(ImageTag.image_id.in_(wanted)).order_by(ImageTag.value)
-    ):
+    for image_id, value in session.execute(_TAGS_OF, {'b_images': wanted}):
         records[image_id].tags.append(value)
     for image_id, places in locations.of_images(session, wanted).items():
         records[image_id].locations = places

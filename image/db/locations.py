@@ -6,9 +6,10 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from common.db.session import duplicate_as
 from common.errors import Conflict
 from image.db.location_models import ImageLocation
@@ -19,6 +20,12 @@ _COLUMNS = (
     ImageLocation.id, ImageLocation.image_id, ImageLocation.store, ImageLocation.url, ImageLocation.meta, ImageLocation.status,
     ImageLocation.own_key, ImageLocation.upload_id,
 )  # fmt: skip
+_L = ImageLocation.__table__.c
+_OF_IMAGES = prepared(  # made once, since it is part of every request
+    select(*(_L[column.expression.name].label(column.key) for column in _COLUMNS))
+    .where(_L.image_id.in_(bindparam('b_images', expanding=True)), _L.status.in_((ACTIVE, UNVERIFIED)))
+    .order_by(_L.position, _L.id)
+)
 
 
 def own_key(image_id: str, store: str) -> str:
@@ -34,9 +41,8 @@ def _record(row: Any) -> LocationRecord:
 
 def of_images(session: Session, image_ids: Sequence[str]) -> dict[str, list[LocationRecord]]:
     """Image id -> the places its data can be read from or is said to be at, in the order that clients gave them."""
-    query = select(*_COLUMNS).where(ImageLocation.image_id.in_(image_ids), ImageLocation.status.in_((ACTIVE, UNVERIFIED)))
     found: dict[str, list[LocationRecord]] = {}
-    for row in session.execute(query.order_by(ImageLocation.position, ImageLocation.id)):
+    for row in session.execute(_OF_IMAGES, {'b_images': list(image_ids)}):
         found.setdefault(row.image_id, []).append(_record(row))
     return found
 

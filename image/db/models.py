@@ -37,6 +37,9 @@ class Image(Base):
     # Who is sending data now, or has staged it, and until when it is taken to be alive: empty once all is there.
     upload_id: Mapped[str | None] = mapped_column(String(36))
     upload_until: Mapped[datetime.datetime | None]
+    # Bytes of the project's limits that are kept for data on their way: in all stores together, and in the staging area.
+    reserved_size: Mapped[int] = mapped_column(BigInteger, default=0, server_default='0')
+    reserved_stage: Mapped[int] = mapped_column(BigInteger, default=0, server_default='0')
     created_at: Mapped[datetime.datetime]
     updated_at: Mapped[datetime.datetime]
 

@@ -56,17 +56,25 @@ class Body(Protocol):
         """End it."""
 
 
+class Known(Body, Protocol):
+    """Data that may change behind our back."""
+
+    validator: str
+    """What an unchanged file can be known by, or ''."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoreSetup:
     """What a store is made from: its name, its section of the configuration, and a directory of its own it may make.
 
-    `fetch(url, start)` opens the body behind a URL that a user gave, from a byte on, past the guard against URLs into the cloud itself.
+    `fetch(url, start, stop, validator)` opens the body behind a URL that a user gave, past the guard against URLs into the cloud itself: from
+    a byte on, up to another or None, if the file is still the one that the validator of an earlier body speaks of ('' for any), else all.
     """
 
     name: str
     options: Any
     directory: pathlib.Path
-    fetch: Callable[[str, int], Body] | None = None
+    fetch: Callable[[str, int, int | None, str], Known] | None = None
 
 
 class Store(abc.ABC):
@@ -105,8 +113,11 @@ class Store(abc.ABC):
         """
 
     @abc.abstractmethod
-    def open(self, image_id: str, url: str = '') -> BinaryIO:
-        """The data as a binary file, seekable. Raises NotFound, Unavailable."""
+    def open(self, image_id: str, url: str = '', start: int = 0, stop: int | None = None) -> BinaryIO:
+        """The data as a binary file, seekable, which stands at `start`. Raises NotFound, Unavailable.
+
+        Data far away are asked for once, from `start` to `stop`, where the reader stops unless that is None.
+        """
 
     @abc.abstractmethod
     def size(self, image_id: str, url: str = '') -> int:
@@ -132,6 +143,6 @@ class Store(abc.ABC):
         """Bytes at a location that a client names; None when its server does not say. Raises InvalidInput, Unavailable."""
         raise InvalidInput(f'Store {self.name} takes no locations.', field='url')
 
-    def open_location(self, url: str) -> BinaryIO:
-        """The data at a location that a client has named, as a binary file, seekable. Raises NotFound, Unavailable."""
+    def open_location(self, url: str, start: int = 0, stop: int | None = None) -> BinaryIO:
+        """The data at a location that a client has named, as `open` gives them. Raises NotFound, Unavailable."""
         raise InvalidInput(f'Store {self.name} takes no locations.', field='url')

@@ -70,10 +70,12 @@ class FilesystemStore(Store):
         others = [other / image_id for other in self._priorities if other != directory]
         return FileUpload(directory / f'{image_id}.{upload_id}{_PART}', directory / image_id, others)
 
-    def open(self, image_id: str, url: str = '') -> BinaryIO:
+    def open(self, image_id: str, url: str = '', start: int = 0, stop: int | None = None) -> BinaryIO:
         for directory in self._priorities:
             with contextlib.suppress(FileNotFoundError):
-                return (directory / image_id).open('rb')
+                file = (directory / image_id).open('rb')
+                file.seek(start)
+                return file
         raise NotFound('image data', image_id)
 
     def size(self, image_id: str, url: str = '') -> int:
@@ -148,9 +150,10 @@ class FileUpload:
             self._file.close()
 
     def commit(self) -> None:
-        """Rename into place. What another directory still has of an earlier attempt goes."""
+        """Rename into place, durably. What another directory still has of an earlier attempt goes."""
         with _storage_errors():
             os.replace(self._part, self._final)  # noqa: PTH105 (the two are pathlib paths; replace is atomic)
+            _sync_folder(self._final.parent)
             for other in self._others:
                 other.unlink(missing_ok=True)
 
@@ -158,6 +161,15 @@ class FileUpload:
         """Remove what has arrived."""
         self._file.close()
         self._part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Let the names in a folder survive a power cut: the database that is told of them may be on another disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

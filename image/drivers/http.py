@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 
 from common import clock
 from common.errors import DeadlineExceeded, Forbidden, NotFound
-from image.drivers.base import Body, Store, StoredImage, StoreSetup, Upload
+from image.drivers.base import Body, Known, Store, StoredImage, StoreSetup, Upload
 from image.drivers.options import HttpStoreOptions
 from image.drivers.remote_file import RemoteFile
 
@@ -60,25 +60,33 @@ class HttpStore(Store):
         super().__init__(setup)
         self._setup = setup
 
-    def _fetch(self, url: str, start: int = 0) -> Body:
+    def _fetch(self, url: str, start: int = 0, stop: int | None = None, validator: str = '') -> Known:
         if self._setup.fetch is None:
             raise NotFound('image data', url)
-        return self._setup.fetch(url, start)
+        return self._setup.fetch(url, start, stop, validator)
 
     def size_of_location(self, url: str) -> int | None:
         body = self._fetch(url)
         body.close()
         return body.size
 
-    def open_location(self, url: str) -> BinaryIO:
-        patience = _Patience(self._setup.options.min_speed)
-        body = _Watched(self._fetch(url), patience)
-        return cast(BinaryIO, RemoteFile(lambda start: _Watched(self._fetch(url, start), patience), body.size, body))
+    def open_location(self, url: str, start: int = 0, stop: int | None = None) -> BinaryIO:
+        patience, first = _Patience(self._setup.options.min_speed), list[tuple[str, int | None]]()
+
+        def open_at(start: int, stop: int | None) -> Body:
+            body = self._fetch(url, start, stop, first[0][0] if first else '')
+            first.append((body.validator, body.size))
+            if first[0] != first[-1]:
+                body.close()
+                raise NotFound(message='The data of the image have changed on their server.')
+            return _Watched(body, patience)
+
+        return cast(BinaryIO, RemoteFile(open_at, start, stop))
 
     def begin(self, image_id: str, upload_id: str, size: int | None = None) -> Upload:
         raise Forbidden(f'Image store {self.name} is read-only.')
 
-    def open(self, image_id: str, url: str = '') -> BinaryIO:
+    def open(self, image_id: str, url: str = '', start: int = 0, stop: int | None = None) -> BinaryIO:
         raise NotFound('image data', image_id)
 
     def size(self, image_id: str, url: str = '') -> int:

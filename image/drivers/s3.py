@@ -15,7 +15,7 @@ from common.config import ConfigError
 from common.errors import NotFound, Unavailable
 from image.drivers.base import Body, Store, StoredImage, StoreSetup
 from image.drivers.options import S3StoreOptions
-from image.drivers.remote_file import RemoteFile
+from image.drivers.remote_file import RemoteFile, range_of
 
 _MISSING = frozenset({'NoSuchKey', 'NoSuchUpload', 'NoSuchBucket', '404', 'NotFound'})
 _PARTS_OF_A_SIZE = 2000
@@ -69,13 +69,12 @@ class S3Store(Store):
             return str(found['Key'])
         raise NotFound('image data', image_id)
 
-    def open(self, image_id: str, url: str = '') -> BinaryIO:
+    def open(self, image_id: str, url: str = '', start: int = 0, stop: int | None = None) -> BinaryIO:
         key = self._key(image_id, url)
-        body = self._get(key, 0)
-        return cast(BinaryIO, RemoteFile(lambda start: self._get(key, start), body.size, body))
+        return cast(BinaryIO, RemoteFile(lambda first, end: self._get(key, first, end), start, stop))
 
-    def _get(self, key: str, start: int) -> Body:
-        wanted = {'Range': f'bytes={start}-'} if start else {}
+    def _get(self, key: str, start: int, stop: int | None) -> Body:
+        wanted = {'Range': asked} if (asked := range_of(start, stop)) else {}
         with errors(self.name, key):
             answer = self.client.get_object(Bucket=self.bucket, Key=key, **wanted)
         return _S3Body(self.name, answer, start)
@@ -174,8 +173,10 @@ class _S3Body:
 
     def __init__(self, store: str, answer: Any, start: int) -> None:
         self._store, self._body = store, answer['Body']
-        self.start = start
-        self.size: int | None = start + int(answer['ContentLength'])
+        given = answer.get('ContentRange', '')
+        self.start = start if given else 0
+        whole = given.rpartition('/')[2] or str(answer['ContentLength'])
+        self.size: int | None = int(whole) if whole.isdigit() else None
 
     def read(self, size: int) -> bytes:
         from urllib3.exceptions import HTTPError

@@ -17,7 +17,7 @@ from common.config import ConfigError
 from common.errors import NotFound, Unavailable
 from image.drivers.base import Body, Store, StoredImage, StoreSetup
 from image.drivers.options import SwiftStoreOptions
-from image.drivers.remote_file import RemoteFile
+from image.drivers.remote_file import RemoteFile, range_of
 
 _PAGE = 1000
 _NAME_DIGITS = 8
@@ -108,13 +108,12 @@ class SwiftStore(Store):
             return f'/{quoted(self.container)}/{quoted(found["name"])}'
         raise NotFound('image data', image_id)
 
-    def open(self, image_id: str, url: str = '') -> BinaryIO:
+    def open(self, image_id: str, url: str = '', start: int = 0, stop: int | None = None) -> BinaryIO:
         path = self._path(image_id, url)
-        body = self._get(path, 0)
-        return cast(BinaryIO, RemoteFile(lambda start: self._get(path, start), body.size, body))
+        return cast(BinaryIO, RemoteFile(lambda first, end: self._get(path, first, end), start, stop))
 
-    def _get(self, path: str, start: int) -> Body:
-        headers = {'Range': f'bytes={start}-'} if start else {}
+    def _get(self, path: str, start: int, stop: int | None) -> Body:
+        headers = {'Range': asked} if (asked := range_of(start, stop)) else {}
         return _SwiftBody(self.name, self.ask('GET', path, headers=headers, stream=True), start)
 
     def size(self, image_id: str, url: str = '') -> int:
@@ -197,7 +196,9 @@ class _SwiftBody:
     def __init__(self, store: str, answer: Any, start: int) -> None:
         self._store, self._answer = store, answer
         self.start = start if answer.status_code == 206 else 0
-        self.size: int | None = self.start + int(answer.headers['Content-Length'])
+        given = answer.headers.get('Content-Range', '') if answer.status_code == 206 else ''
+        whole = given.rpartition('/')[2] or answer.headers.get('Content-Length', '')
+        self.size: int | None = int(whole) if whole.isdigit() else None
 
     def read(self, size: int) -> bytes:
         with _errors(self._store):

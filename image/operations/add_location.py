@@ -33,7 +33,7 @@ def _begin(session: Session, run: Run, output: dict[str, Any] | None) -> None:
     if _waits(run):
         return
     queries.verify(session, run.resource_id, now())
-    values = {'status': ACTIVE, 'updated_at': now(), **run.params['hashes']}
+    values = {'status': ACTIVE, 'reserved_size': 0, 'updated_at': now(), **run.params['hashes']}
     if run.params['hash']:
         values['os_hash_algo'] = run.params['algorithm']
     if not image_queries.set_columns(session, run.resource_id, expect={'status': IMPORTING}, **values):
@@ -92,7 +92,7 @@ def _done(session: Session, run: Run) -> None:
     if found:
         queries.verify(session, run.resource_id, now())
         # Where nobody waited the image has been active all the time, or was taken out of use meanwhile: that is not undone here.
-        expect, values = ({'status': IMPORTING}, {'status': ACTIVE}) if _waits(run) else ({}, {})
+        expect, values = ({'status': IMPORTING}, {'status': ACTIVE, 'reserved_size': 0}) if _waits(run) else ({}, {})
         if not image_queries.set_columns(session, run.resource_id, expect=expect, **found, **values, updated_at=now()):
             raise Gone(f'Image {run.resource_id} was deleted.')
     tasks.end(session, run.params['task'], run.params['task_hours'], result={'image_id': run.resource_id})
@@ -101,7 +101,7 @@ def _done(session: Session, run: Run) -> None:
 def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
     """What was said of the image's data stays to be seen, but is not read from; what is active already stays so, without a hash."""
     image_queries.set_columns(
-        session, run.resource_id, expect={'status': IMPORTING}, status=QUEUED, size=None, updated_at=now()
+        session, run.resource_id, expect={'status': IMPORTING}, status=QUEUED, size=None, reserved_size=0, updated_at=now()
     )  # fmt: skip
     if not _waits(run):
         image_queries.set_columns(session, run.resource_id, expect={'os_hash_value': None}, os_hash_algo=None)

@@ -7,6 +7,7 @@ the operation. Before that nobody can see a half of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from common.clock import now
@@ -21,6 +22,7 @@ from image.db import locations as location_queries
 from image.download import Download
 from image.placing import place
 from image.records import ACTIVE, IMPORTING, QUEUED, UPLOADING
+from image.room import Room
 from image.sources import described, opener
 
 if TYPE_CHECKING:
@@ -81,11 +83,28 @@ def _fetch(run: Run) -> dict[str, Any]:
             raise _again(run, error) from error
         download = Download(
             service.staging, run.resource_id, run.params['stage'], open_source, run.check, tries=options.import_tries,
-            chunk=options.chunk, limit=options.max_size, min_speed=options.import_min_speed,
+            chunk=options.chunk, limit=options.max_size, min_speed=options.import_min_speed, arrived=_reserve(run),
         )  # fmt: skip
-        size = download.run()
-    quotas.check_size(service, run.params['owner'], size, quotas.STAGE)
-    return {'size': size}
+        return {'size': download.run()}
+
+
+def _reserve(run: Run) -> Callable[[int, int | None], None]:
+    """Keeps room for what is fetched, where it waits and where it goes; OverQuota as soon as there cannot be enough."""
+    waiting, stored = _room(run, quotas.STAGE), _room(run, quotas.SIZE)
+
+    def arrived(size: int, whole: int | None) -> None:
+        if whole is None:
+            waiting.cover(size)
+            return
+        waiting.take(whole)
+        if not _to_be_converted(run):
+            stored.take(whole * len(run.params['stores']))
+
+    return arrived
+
+
+def _room(run: Run, resource: str) -> Room:
+    return Room(run.world, run.params['owner'], run.resource_id, resource, lambda: _ours(run))
 
 
 def _note_size(session: Session, run: Run, output: dict[str, Any] | None) -> None:
@@ -162,10 +181,11 @@ def _place(run: Run) -> dict[str, Any]:
     left: list[str] = list(run.params['stores'])
     failed: dict[str, str] = {}
     passing: PileusError | None = None
+    size = _reserve_stores(run)
     for name in run.params['stores']:
         run.check()
         try:
-            place(service, run.resource_id, name, lambda: _open(run), owner=run.operation_id, check=run.check)
+            place(service, run.resource_id, name, lambda: _open(run), owner=run.operation_id, check=run.check, **_kept(run, size, left))
         except InvalidInput as error:
             raise InvalidInput(error.message, code=_BAD_DATA, admin_detail=error.admin_detail) from error
         except (Unavailable, Conflict) as error:
@@ -184,6 +204,21 @@ def _place(run: Run) -> dict[str, Any]:
         raise Conflict(f'The data could not be stored. {reasons}', code='store_failed', details={'stores': sorted(failed)})
     _check_hash(run)
     return {'failed': sorted(failed)}
+
+
+def _reserve_stores(run: Run) -> int:
+    """Keep room in all stores for what is there now, whole and converted; gives its size in bytes."""
+    with run.world.db.read() as session:
+        record = image_queries.get_image(session, run.resource_id)
+    size = (record.size or 0) if record is not None else 0
+    if run.params['method'] != COPY:  # a copy's was reserved when it began
+        _room(run, quotas.SIZE).take(size * len(run.params['stores']))
+    return size
+
+
+def _kept(run: Run, size: int, left: list[str]) -> dict[str, int]:
+    """What stays reserved when the next store has the data: those of an active image count from then on."""
+    return {'reserved_size': size * (len(left) - 1)} if run.params['method'] == COPY else {}
 
 
 def _check_hash(run: Run) -> None:
@@ -243,6 +278,7 @@ def _done(session: Session, run: Run) -> None:
         if not image_queries.set_columns(session, run.resource_id, expect=_ours(run), **values):
             raise Gone(f'Image {run.resource_id} was deleted while it was imported.')
         queries.set_properties(session, run.resource_id, (run.outputs.get('describe') or {}).get('properties', {}))
+    _free(session, run)
     queries.report(session, run.resource_id, [], failed)
     tasks.end(session, run.params['task'], run.params['task_hours'], result={'image_id': run.resource_id})
     _remove_stage_later(session, run)
@@ -258,8 +294,14 @@ def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
         image_queries.set_columns(session, run.resource_id, expect=_ours(run), **values, updated_at=now())
         if not again:
             _remove_stage_later(session, run)
+    _free(session, run)
     queries.report(session, run.resource_id, [], run.params['stores'])
     tasks.end(session, run.params['task'], run.params['task_hours'], message=fault.get('message', ''))
+
+
+def _free(session: Session, run: Run) -> None:
+    """Keep no room any more."""
+    image_queries.set_columns(session, run.resource_id, expect={}, reserved_size=0, reserved_stage=0)
 
 
 def _superseded(session: Session, run: Run) -> None:

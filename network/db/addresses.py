@@ -7,11 +7,17 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from network.db.models import ALLOCATIONS
 from network.db.rows import chunks, insert_all
 
 _A = ALLOCATIONS.c
-_OF_PORTS = (
+# Statements are made once: that takes longer than the query.
+_OF_SUBNET = sa.select(_A.ip_address).where(_A.subnet_id == sa.bindparam('b_subnet'))
+_USED = prepared(_OF_SUBNET)
+_USED_AMONG = prepared(_OF_SUBNET.where(_A.ip_address.in_(sa.bindparam('b_addresses', expanding=True))))
+_OF_PORT = prepared(sa.select(_A.subnet_id, _A.ip_address).where(_A.port_id == sa.bindparam('b_port')).order_by(_A.position))
+_OF_PORTS = prepared(
     sa.select(_A.port_id, _A.subnet_id, _A.ip_address)
     .where(_A.port_id.in_(sa.bindparam('b_ports', expanding=True)))
     .order_by(_A.port_id, _A.position)
@@ -20,10 +26,11 @@ _OF_PORTS = (
 
 def used(session: Session, subnet_id: str, candidates: Iterable[str] | None = None) -> set[str]:
     """Addresses of a subnet that are in use; only among the candidates, if given."""
-    query = sa.select(_A.ip_address).where(_A.subnet_id == subnet_id)
-    if candidates is not None:
-        query = query.where(_A.ip_address.in_(list(candidates)))
-    return {address for (address,) in session.execute(query)}
+    if candidates is None:
+        found = session.execute(_USED, {'b_subnet': subnet_id})
+    else:
+        found = session.execute(_USED_AMONG, {'b_subnet': subnet_id, 'b_addresses': list(candidates)})
+    return {address for (address,) in found}
 
 
 def add(session: Session, network_id: str, port_id: str, addresses: Sequence[tuple[str, str]], first: int = 0) -> None:
@@ -43,8 +50,7 @@ def replace(session: Session, network_id: str, port_id: str, addresses: Sequence
 
 def of_port(session: Session, port_id: str) -> list[tuple[str, str]]:
     """(subnet, address) pairs of a port, in order."""
-    query = sa.select(_A.subnet_id, _A.ip_address).where(_A.port_id == port_id).order_by(_A.position)
-    return [(subnet_id, address) for subnet_id, address in session.execute(query)]
+    return [(subnet_id, address) for subnet_id, address in session.execute(_OF_PORT, {'b_port': port_id})]
 
 
 def of_ports(session: Session, ports: Iterable[str]) -> dict[str, list[tuple[str, str]]]:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from network.db import lists
 from network.db.models import FLOATING_IPS
 from network.db.rows import chunks
@@ -21,6 +22,8 @@ COLUMNS = {
     'tenant_id': _F.project_id,
 }
 
+_OF_PORT = prepared(sa.select(FLOATING_IPS).where(_F.port_id == sa.bindparam('b_port')))
+
 
 def page(session: Session, filters: Mapping[str, Any], wanted: Any, viewer: str | None) -> list[Any]:
     """A page of floating addresses."""
@@ -30,7 +33,7 @@ def page(session: Session, filters: Mapping[str, Any], wanted: Any, viewer: str 
 
 def of_port(session: Session, port_id: str) -> list[Any]:
     """The floating addresses that lead to a port."""
-    return list(session.execute(sa.select(FLOATING_IPS).where(_F.port_id == port_id)))
+    return list(session.execute(_OF_PORT, {'b_port': port_id}))
 
 
 def of_ports(session: Session, ports: Iterable[str]) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from network.db import lists
 from network.db.models import ALLOCATIONS, NETWORKS, PORTS, SUBNETS
 from network.db.rows import chunks
@@ -28,6 +29,11 @@ SUBNET_COLUMNS = {
     'subnetpool_id': _S.subnetpool_id,
     'tenant_id': _S.project_id,
 }
+# Statements are made once: that takes longer than the query.
+_SUBNETS_OF = prepared(sa.select(SUBNETS).where(_S.network_id == sa.bindparam('b_network')).order_by(_S.created_at, _S.id))
+_SUBNET_IDS = prepared(
+    sa.select(_S.network_id, _S.id).where(_S.network_id.in_(sa.bindparam('b_networks', expanding=True))).order_by(_S.created_at, _S.id)
+)
 _OPEN = sa.or_(_N.shared.is_(True), _N.external.is_(True))
 
 
@@ -77,15 +83,14 @@ def used_numbers(session: Session, kind: str, physical: str | None) -> set[int]:
 
 def subnets_of(session: Session, network_id: str) -> list[Any]:
     """The subnets of a network, oldest first."""
-    return list(session.execute(sa.select(SUBNETS).where(_S.network_id == network_id).order_by(_S.created_at, _S.id)))
+    return list(session.execute(_SUBNETS_OF, {'b_network': network_id}))
 
 
 def subnet_ids(session: Session, networks: Iterable[str]) -> dict[str, list[str]]:
     """Ids of subnets by network."""
     found: dict[str, list[str]] = {}
     for part in chunks(networks):
-        query = sa.select(_S.network_id, _S.id).where(_S.network_id.in_(part)).order_by(_S.created_at, _S.id)
-        for network_id, subnet_id in session.execute(query):
+        for network_id, subnet_id in session.execute(_SUBNET_IDS, {'b_networks': part}):
             found.setdefault(network_id, []).append(subnet_id)
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from network.db import lists
 from network.db.models import ALLOCATIONS, MEMBERSHIPS, NETWORKS, PORTS
 from network.db.rows import chunks, insert_all
@@ -22,7 +23,12 @@ COLUMNS = {
 }
 
 _ALL = sa.select(PORTS)
-_GROUPS_OF = (
+_OF_MAC = prepared(sa.select(_P.id).where(_P.network_id == sa.bindparam('b_network'), _P.mac_address == sa.bindparam('b_mac')))
+_DELETES = [
+    prepared(sa.delete(column.table).where(column.in_(sa.bindparam('b_ports', expanding=True))))
+    for column in (_A.port_id, _M.port_id, _P.id)
+]
+_GROUPS_OF = prepared(
     sa.select(_M.port_id, _M.security_group_id)
     .where(_M.port_id.in_(sa.bindparam('b_ports', expanding=True)))
     .order_by(_M.port_id, _M.security_group_id)
@@ -79,8 +85,7 @@ def set_groups(session: Session, port_id: str, groups: Iterable[str], *, fresh: 
 
 def mac_is_used(session: Session, network_id: str, mac: str) -> bool:
     """Whether a port of the network has the MAC address."""
-    query = sa.select(_P.id).where(_P.network_id == network_id, _P.mac_address == mac)
-    return session.execute(query).first() is not None
+    return session.execute(_OF_MAC, {'b_network': network_id, 'b_mac': mac}).first() is not None
 
 
 def with_owner(session: Session, network_id: str, owners: Iterable[str]) -> list[Any]:
@@ -99,9 +104,8 @@ def of_device(session: Session, device_id: str, owners: Iterable[str] | None = N
 def delete_all(session: Session, ports: Iterable[str]) -> None:
     """Delete ports with their addresses and memberships."""
     for part in chunks(ports):
-        session.execute(sa.delete(ALLOCATIONS).where(_A.port_id.in_(part)))
-        session.execute(sa.delete(MEMBERSHIPS).where(_M.port_id.in_(part)))
-        session.execute(sa.delete(PORTS).where(_P.id.in_(part)))
+        for statement in _DELETES:
+            session.execute(statement, {'b_ports': part})
 
 
 def on_host(session: Session, host: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from common import clock, ids
+from common.db.prepared import prepared
 
 Record = types.SimpleNamespace
 _TIMES = ('created_at', 'updated_at', 'started_at', 'heartbeat_at')
@@ -30,7 +31,7 @@ class _Shape:
     """What a fresh row of a table holds where nothing is said."""
 
     def __init__(self, table: sa.Table) -> None:
-        self.insert = table.insert()
+        self.insert = prepared(table.insert())
         self.values: dict[str, Any] = {}
         for column in table.columns:
             default = column.default
@@ -81,10 +82,10 @@ def get(session: Session, table: Any, identifier: str, *, lock: bool = False) ->
 
 
 @functools.cache
-def _by_id(table: sa.Table, lock: bool) -> sa.Select[Any]:
+def _by_id(table: sa.Table, lock: bool) -> Any:
     """Made once for each table, since making a statement takes longer than the query."""
     query = sa.select(table).where(table.c.id == sa.bindparam('b_id'))
-    return query.with_for_update() if lock else query
+    return prepared(query.with_for_update() if lock else query)
 
 
 def need(session: Session, table: Any, identifier: str | None, *, lock: bool = False) -> Any:
@@ -99,8 +100,13 @@ def get_many(session: Session, table: Any, identifiers: Iterable[str]) -> dict[s
     """The rows with these ids, by id."""
     found: dict[str, Any] = {}
     for part in chunks(identifiers):
-        found.update((row.id, row) for row in session.execute(sa.select(table).where(table.c.id.in_(part))))
+        found.update((row.id, row) for row in session.execute(_by_ids(table), {'b_ids': part}))
     return found
+
+
+@functools.cache
+def _by_ids(table: sa.Table) -> Any:
+    return prepared(sa.select(table).where(table.c.id.in_(sa.bindparam('b_ids', expanding=True))))
 
 
 def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
@@ -115,10 +121,15 @@ def update(session: Session, table: Any, record: Any, **values: Any) -> Record:
     row = {column.name: getattr(record, column.name) for column in table.columns}
     row.update(values, revision_number=record.revision_number + 1, updated_at=clock.now())
     changes = {name: row[name] for name in (*values, 'revision_number', 'updated_at')}
-    query = sa.update(table).where(table.c.id == record.id, table.c.revision_number == record.revision_number).values(**changes)
-    if session.execute(query).rowcount != 1:  # type: ignore[attr-defined]
+    changes |= {'b_id': record.id, 'b_revision': record.revision_number}
+    if session.execute(_update(table), changes).rowcount != 1:  # type: ignore[attr-defined]
         raise Collision(f'{table.name} {record.id}')
     return Record(**row)
+
+
+@functools.cache
+def _update(table: sa.Table) -> Any:
+    return prepared(sa.update(table).where(table.c.id == sa.bindparam('b_id'), table.c.revision_number == sa.bindparam('b_revision')))
 
 
 def delete(session: Session, table: Any, identifier: str) -> None:
@@ -128,10 +139,15 @@ def delete(session: Session, table: Any, identifier: str) -> None:
 
 
 @functools.cache
-def _delete(table: sa.Table) -> sa.Delete:
-    return sa.delete(table).where(table.c.id == sa.bindparam('b_id'))
+def _delete(table: sa.Table) -> Any:
+    return prepared(sa.delete(table).where(table.c.id == sa.bindparam('b_id')))
 
 
 def count(session: Session, table: Any, project_id: str) -> int:
     """How many rows a project has."""
-    return int(session.execute(sa.select(sa.func.count()).select_from(table).where(table.c.project_id == project_id)).scalar_one())
+    return int(session.execute(_count(table), {'b_project': project_id}).scalar_one())
+
+
+@functools.cache
+def _count(table: sa.Table) -> Any:
+    return prepared(sa.select(sa.func.count().label('number')).select_from(table).where(table.c.project_id == sa.bindparam('b_project')))

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
 from network.db import lists
 from network.db.models import DEFAULT_GROUPS, GROUPS, MEMBERSHIPS, RULES
 from network.db.rows import chunks
@@ -21,6 +22,11 @@ _RULE_FIELDS = (
     'id', 'project_id', 'security_group_id', 'direction', 'ethertype', 'protocol', 'port_range_min', 'port_range_max', 'remote_group_id',
     'remote_ip_prefix', 'description', 'revision_number', 'created_at', 'updated_at',
 )  # fmt: skip
+# Statements are made once: that takes longer than the query.
+_DEFAULT_OF = prepared(sa.select(DEFAULT_GROUPS.c.security_group_id).where(DEFAULT_GROUPS.c.project_id == sa.bindparam('b_project')))
+_SAME_RULE = prepared(
+    sa.select(_R.id).where(_R.security_group_id == sa.bindparam('b_group'), _R.fingerprint == sa.bindparam('b_fingerprint'))
+)
 RULE_COLUMNS = {**{name: _R[name] for name in _RULE_FIELDS}, 'tenant_id': _R.project_id}
 
 
@@ -52,12 +58,12 @@ def rules_of(session: Session, groups: Iterable[str]) -> dict[str, list[Any]]:
 
 def same_rule(session: Session, group_id: str, fingerprint: str) -> str | None:
     """The id of the rule of a group that says the same."""
-    return session.execute(sa.select(_R.id).where(_R.security_group_id == group_id, _R.fingerprint == fingerprint)).scalar()
+    return session.execute(_SAME_RULE, {'b_group': group_id, 'b_fingerprint': fingerprint}).scalar()
 
 
 def default_of(session: Session, project_id: str) -> str | None:
     """The default group of a project."""
-    return session.execute(sa.select(DEFAULT_GROUPS.c.security_group_id).where(DEFAULT_GROUPS.c.project_id == project_id)).scalar()
+    return session.execute(_DEFAULT_OF, {'b_project': project_id}).scalar()
 
 
 def owners(session: Session, groups: Iterable[str]) -> dict[str, str]:

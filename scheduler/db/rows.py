@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common import clock
+from common.db.prepared import prepared
 from common.errors import Conflict
 from scheduler.db.models import Claim, Decision, Group, HostRow
 
@@ -20,7 +21,7 @@ DECISIONS = Decision.__table__
 GROUPS = Group.__table__
 _B = sa.bindparam
 
-_TAKE = (
+_TAKE = prepared(
     sa.update(HOSTS)
     .where(
         HOSTS.c.id == _B('b_id'),
@@ -37,7 +38,7 @@ _TAKE = (
         changed_at=_B('b_now', type_=HOSTS.c.changed_at.type),
     )
 )
-_GIVE = (
+_GIVE = prepared(
     sa.update(HOSTS)
     .where(HOSTS.c.id == _B('b_id'))
     .values(
@@ -48,9 +49,9 @@ _GIVE = (
         changed_at=_B('b_now', type_=HOSTS.c.changed_at.type),
     )
 )
-_CLAIM = sa.select(CLAIMS).where(CLAIMS.c.consumer == _B('b_consumer'), CLAIMS.c.role == _B('b_role'))
-_INSERT_CLAIM = sa.insert(CLAIMS)
-_INSERT_DECISION = sa.insert(DECISIONS)
+_CLAIM = prepared(sa.select(CLAIMS).where(CLAIMS.c.consumer == _B('b_consumer'), CLAIMS.c.role == _B('b_role')))
+_DELETE_CLAIM = prepared(sa.delete(CLAIMS).where(CLAIMS.c.id == _B('b_id')))
+_INSERT_CLAIM, _INSERT_DECISION = prepared(sa.insert(CLAIMS)), prepared(sa.insert(DECISIONS))
 
 
 class AlreadyHeld(Conflict):
@@ -86,7 +87,7 @@ def add_claim(session: Session, values: Mapping[str, Any]) -> None:
 
 def delete_claim(session: Session, claim: Any) -> bool:
     """Delete a claim; False if another transaction was faster."""
-    return session.execute(sa.delete(CLAIMS).where(CLAIMS.c.id == claim.id)).rowcount == 1  # type: ignore[attr-defined]
+    return session.execute(_DELETE_CLAIM, {'b_id': claim.id}).rowcount == 1  # type: ignore[attr-defined]
 
 
 def rename_role(session: Session, claim: Any, role: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from common.config import Settings
+from common.config import MessagingOptions, Settings
 from common.runtime import Runtime
 from pileus.cloud import simulated_overrides
 from tests.bench.client import Client
@@ -21,14 +21,15 @@ def second_node(cloud: TestCloud, **groups: dict[str, Any]) -> Iterator[str]:
     """Its URL. It shares the state folder with the cloud, but for the cache of images, which is a host's own."""
     ports = {**cloud.ports, 'image': free_ports(1)[0]}
     image = {**groups.get('image', {}), 'cache_directory': str(cloud.state / 'image-cache-2')}
-    overrides = simulated_overrides(cloud.state, ports, **{**groups, 'image': image, 'service': {'host': 'sim-2'}})
+    broker = {'url': cloud.settings.get(MessagingOptions).url}
+    overrides = simulated_overrides(cloud.state, ports, **{**groups, 'image': image, 'service': {'host': 'sim-2'}, 'messaging': broker})
     runtime = Runtime(Settings.load(overrides=overrides))
     runtime.build(['image'])
     runtime.start()
     try:
         yield f'http://127.0.0.1:{ports["image"]}'
     finally:
-        runtime.stop(2.0)
+        runtime.stop()
 
 
 def announce(client: Client, url: str) -> None:

@@ -24,6 +24,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
+from common.config import EndpointOptions
 from pileus import settings as state_files
 from tests.acceptance import image_formats, limits
 from tests.acceptance.tempest_settings import Cloud, settings_of
@@ -87,7 +88,7 @@ def cloud(state: pathlib.Path | None, folder: pathlib.Path, unchecked: bool = Fa
     """The cloud of a state folder, or a simulated one of its own."""
     if state is not None:
         password = state_files.secret(state, 'admin-password')
-        yield Cloud('http://127.0.0.1:5000/v3', password)
+        yield Cloud(f'{state_files.load(state).get(EndpointOptions).identity}/v3', password)
         return
     from tests.acceptance import image_node
     from tests.functional.cloud import running

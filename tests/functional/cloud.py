@@ -56,10 +56,10 @@ def running(state: pathlib.Path, **groups: dict[str, Any]) -> Iterator[TestCloud
     try:
         yield cloud
     finally:
-        cloud.runtime.stop(2.0)
+        cloud.runtime.stop()
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 20.0, what: str = 'it') -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = 60.0, what: str = 'it') -> Any:
     """The first true value of a condition; fails when there is none in time."""
     end = time.monotonic() + seconds
     while True:

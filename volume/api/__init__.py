@@ -3,6 +3,7 @@
 from common.operations.api import events_resource
 from volume.api.attachments import ATTACHMENTS
 from volume.api.limits import LIMITS
+from volume.api.messages import MESSAGES
 from volume.api.quota_sets import QUOTAS
 from volume.api.services import SERVICES, ZONES
 from volume.api.snapshots import SNAPSHOTS
@@ -11,6 +12,19 @@ from volume.api.versions import VERSIONS
 from volume.api.volume_actions import ACTION_ROUTES
 from volume.api.volumes import VOLUMES
 
-RESOURCES = [VERSIONS, VOLUMES, ACTION_ROUTES, SNAPSHOTS, ATTACHMENTS, TYPES, QUOTAS, LIMITS, SERVICES, ZONES, events_resource('volume')]
+RESOURCES = [
+    VERSIONS,
+    VOLUMES,
+    ACTION_ROUTES,
+    SNAPSHOTS,
+    ATTACHMENTS,
+    TYPES,
+    QUOTAS,
+    LIMITS,
+    SERVICES,
+    ZONES,
+    MESSAGES,
+    events_resource('volume'),
+]
 
 __all__ = ['RESOURCES']

@@ -23,6 +23,12 @@ ATTACHMENT = answer({
 TYPE = answer({
     'id': str, 'name': str, 'description': (str, None), 'is_public': bool, 'extra_specs?': {str: str}, 'qos_specs_id?': (str, None),
 })  # fmt: skip
+_MESSAGE = {
+    'id': str, 'event_id': str, 'resource_type': str, 'resource_uuid': str, 'message_level': str, 'user_message': str,
+    'request_id': (str, None), 'created_at': str, 'guaranteed_until': str, 'links': [{'rel': str, 'href': str}],
+}  # fmt: skip
+MESSAGE = answer(_MESSAGE)
+MESSAGES = answer({'messages': [_MESSAGE]})
 QUOTA = answer({'volumes': (int, dict), 'gigabytes': (int, dict), 'snapshots': (int, dict), 'id?': str})
 LIMITS = answer({'limits': {'rate': [object], 'absolute': {str: int}}})
 SERVICE = answer({

@@ -40,13 +40,13 @@ def links(call: Call, volume_id: str) -> list[dict[str, str]]:
     ]
 
 
-def _attachment(found: Attachment) -> dict[str, Any]:
+def _attachment(found: Attachment, sees_host: bool) -> dict[str, Any]:
     return {
         'id': found.volume_id,
         'attachment_id': found.id,
         'volume_id': found.volume_id,
         'server_id': found.instance_id,
-        'host_name': found.host_name,
+        'host_name': found.host_name if sees_host else None,
         'device': found.mountpoint,
         'attached_at': clock.iso(found.attached_at, micro=True, zulu=False),
     }
@@ -54,6 +54,7 @@ def _attachment(found: Attachment) -> dict[str, Any]:
 
 def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dict[str, str]) -> dict[str, Any]:
     """A volume as clients see it."""
+    sees_host = call.allowed('volume:volumes:show_host')
     body = {
         'id': volume.id,
         'name': volume.name,
@@ -63,7 +64,7 @@ def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dic
         'availability_zone': volume.availability_zone,
         'created_at': clock.iso(volume.created_at, micro=True, zulu=False),
         'updated_at': clock.iso(volume.updated_at, micro=True, zulu=False),
-        'attachments': [_attachment(found) for found in attached if found.status == 'attached'],
+        'attachments': [_attachment(found, sees_host) for found in attached if found.status == 'attached'],
         'links': links(call, volume.id),
         'user_id': volume.user_id,
         'bootable': str(volume.bootable).lower(),
@@ -80,7 +81,7 @@ def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dic
         body['volume_image_metadata'] = volume.image_metadata
     if call.version is not None and str(call.version) != '3.0':
         body |= {'group_id': None} if call.version >= type(call.version).parse('3.13') else {}
-    if call.allowed('volume:volumes:show_host'):
+    if sees_host:
         body |= {
             'os-vol-host-attr:host': f'{volume.host}@{call.service.options.pool}#{call.service.options.pool}' if volume.host else None,
             'os-vol-tenant-attr:tenant_id': volume.project_id,
@@ -88,8 +89,6 @@ def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dic
             'os-vol-mig-status-attr:name_id': None,
             'migration_status': None,
         }
-        if volume.fault:
-            body['metadata'] = {**volume.volume_metadata}
     else:
         body |= {'os-vol-tenant-attr:tenant_id': volume.project_id}
     return body
@@ -160,8 +159,8 @@ def _own(shown: dict[str, Any]) -> dict[str, Any]:
 
 def show_volume(call: Call) -> dict[str, Any]:
     """One volume."""
-    volume, attached = volumes.show(call.service, call.ctx, call.params['id'])
-    return view(call, volume, attached, type_names(call))
+    volume, attached, names = volumes.show(call.service, call.ctx, call.params['id'])
+    return view(call, volume, attached, names)
 
 
 def update_volume(call: Call) -> dict[str, Any]:
@@ -242,6 +241,10 @@ def _create_checked(call: Call) -> dict[str, Any]:
         body['size'] = int(body['size'])
     if str(body.get('multiattach', 'false')).lower() == 'false':
         body.pop('multiattach', None)
+    owner, user = body.pop('project_id', None), body.pop('user_id', None)
+    if owner and call.ctx.is_service:
+        # Another service makes it for a user: with a server, for example.
+        call.ctx = call.ctx.but(project_id=str(owner), user_id=str(user) if user else call.ctx.user_id)
     call.body = body
     return create_volume(call)
 

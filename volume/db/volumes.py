@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.db.prepared import prepared
+from common.db.records import records
 from volume.db.models import Attachment, Snapshot, Volume, VolumeHost, VolumeType
 from volume.volume_states import CREATING
 
@@ -22,16 +24,45 @@ FILTERS = {
 # What every creation, or every question how far it is, asks: made once, since making a statement takes longer than the query.
 _BY_ID = select(Volume).where(Volume.id == bindparam('b_id'))
 _HELD = select(Volume.id).where(Volume.id == bindparam('b_id')).with_for_update()
+_SHOWN = prepared(
+    select(*(column.label('volume_metadata') if column.name == 'metadata' else column for column in COLUMNS)).where(
+        COLUMNS['id'] == bindparam('b_id')
+    )
+)
+_ATTACHED = Attachment.__table__.columns
+_ATTACHMENTS_SHOWN = prepared(
+    select(Attachment.__table__).where(_ATTACHED['volume_id'] == bindparam('b_volume')).order_by(_ATTACHED['created_at'])
+)
 _ATTACHMENTS = select(Attachment).where(Attachment.volume_id.in_(bindparam('b_volumes', expanding=True))).order_by(Attachment.created_at)
 _TYPES = select(VolumeType).order_by(VolumeType.name)
-_TYPE_NAMES = select(VolumeType.id, VolumeType.name)
-_TYPE = select(VolumeType).where((VolumeType.id == bindparam('b_type')) | (VolumeType.name == bindparam('b_type'))).limit(1)
-_HOSTS = select(VolumeHost).order_by(VolumeHost.name)
+_KIND = VolumeType.__table__.columns
+_TYPE_NAMES = prepared(select(_KIND['id'], _KIND['name']))
+_TYPE = prepared(select(VolumeType.__table__).where((_KIND['id'] == bindparam('b_type')) | (_KIND['name'] == bindparam('b_type'))).limit(1))
+_HOSTS = prepared(select(VolumeHost.__table__).order_by(VolumeHost.__table__.columns['name']))
+_SET = prepared(
+    update(Volume.__table__).where(COLUMNS['id'] == bindparam('b_id'), COLUMNS['status'].in_(bindparam('b_expected', expanding=True)))
+)
+_USAGE = prepared(
+    select(func.count().label('volumes'), func.coalesce(func.sum(COLUMNS['size']), 0).label('gigabytes')).where(
+        COLUMNS['project_id'] == bindparam('b_project')
+    )
+)
 
 
 def get(session: Session, volume_id: str) -> Volume | None:
     """A volume, or None."""
     return session.scalars(_BY_ID, {'b_id': volume_id}).first()
+
+
+def shown(session: Session, volume_id: str) -> Any | None:
+    """A volume as a row with the attributes of a record, to be read only; or None."""
+    found = records(session.execute(_SHOWN, {'b_id': volume_id}))
+    return found[0] if found else None
+
+
+def attachments_shown(session: Session, volume_id: str) -> list[Any]:
+    """The attachments of a volume as rows with the attributes of records, the oldest first."""
+    return records(session.execute(_ATTACHMENTS_SHOWN, {'b_volume': volume_id}))
 
 
 def hold(session: Session, volume_id: str) -> None:
@@ -112,20 +143,14 @@ def attachments_of(session: Session, volume_ids: Iterable[str]) -> dict[str, lis
 
 def set_status(session: Session, volume_id: str, expect: Iterable[str], status: str, when: datetime.datetime, **values: Any) -> bool:
     """Change the status if it is one of those expected; False when it is not."""
-    result = session.execute(
-        update(Volume).where(Volume.id == volume_id, Volume.status.in_(tuple(expect))).values(status=status, updated_at=when, **values),
-        execution_options={'synchronize_session': False},
-    )
+    session.flush()
+    result = session.execute(_SET, {'b_id': volume_id, 'b_expected': list(expect), 'status': status, 'updated_at': when, **values})
     return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
 def usage(session: Session, project_id: str) -> Row[Any]:
     """(volumes, gigabytes) of a project, counted."""
-    return session.execute(
-        select(func.count().label('volumes'), func.coalesce(func.sum(Volume.size), 0).label('gigabytes')).where(
-            Volume.project_id == project_id
-        )
-    ).one()
+    return session.execute(_USAGE, {'b_project': project_id}).one()
 
 
 def types(session: Session) -> list[VolumeType]:
@@ -138,14 +163,15 @@ def type_names(session: Session) -> dict[str, str]:
     return {row.id: row.name for row in session.execute(_TYPE_NAMES)}
 
 
-def find_type(session: Session, name_or_id: str) -> VolumeType | None:
-    """A volume type by id or name."""
-    return session.scalars(_TYPE, {'b_type': name_or_id}).first()
+def find_type(session: Session, name_or_id: str) -> Any | None:
+    """A volume type by id or name, as a row with the attributes of a record."""
+    found = records(session.execute(_TYPE, {'b_type': name_or_id}))
+    return found[0] if found else None
 
 
-def hosts(session: Session) -> list[VolumeHost]:
-    """All hosts that ever had a worker."""
-    return list(session.scalars(_HOSTS).all())
+def hosts(session: Session) -> list[Any]:
+    """All hosts that ever had a worker, as rows with the attributes of records."""
+    return records(session.execute(_HOSTS))
 
 
 def report_host(session: Session, name: str, when: datetime.datetime, **values: Any) -> None:

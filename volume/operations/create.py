@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from common.clock import now
 from common.errors import NotFound, Refused
 from common.operations import HOST, Operation, Step, minutes
+from common.operations.faults import for_users
 from volume.db import volumes as queries
 from volume.drivers.base import ImageData
 from volume.volume_states import AVAILABLE, CREATING, ERROR
@@ -57,7 +58,7 @@ def _done(session: Session, run: Run) -> None:
 
 
 def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
-    queries.set_status(session, run.resource_id, {CREATING}, ERROR, now(), fault=fault.get('message'))
+    queries.set_status(session, run.resource_id, {CREATING}, ERROR, now(), fault=for_users(fault))
 
 
 CREATE = Operation(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.operations import HOST, Operation, Step, minutes
+from common.operations.faults import for_users
 from volume.db import volumes as queries
 from volume.volume_states import AVAILABLE, ERROR_EXTENDING, EXTENDING
 
@@ -21,11 +22,11 @@ def _grow(run: Run) -> None:
 
 
 def _done(session: Session, run: Run) -> None:
-    queries.set_status(session, run.resource_id, {EXTENDING}, AVAILABLE, now(), size=run.params['size'])
+    queries.set_status(session, run.resource_id, {EXTENDING}, AVAILABLE, now(), size=run.params['size'], fault=None)
 
 
 def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
-    queries.set_status(session, run.resource_id, {EXTENDING}, ERROR_EXTENDING, now(), fault=fault.get('message'))
+    queries.set_status(session, run.resource_id, {EXTENDING}, ERROR_EXTENDING, now(), fault=for_users(fault))
 
 
 EXTEND = Operation(

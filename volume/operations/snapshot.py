@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.clock import now
 from common.operations import HOST, Operation, Step, minutes
+from common.operations.faults import for_users
 from volume.db import snapshots as queries
 from volume.db.models import Snapshot
 from volume.volume_states import AVAILABLE, CREATING, ERROR
@@ -29,7 +30,7 @@ def _done(session: Session, run: Run) -> None:
 
 
 def _failed(session: Session, run: Run, fault: dict[str, Any]) -> None:
-    queries.set_status(session, run.resource_id, {CREATING}, ERROR, now(), fault=fault.get('message'))
+    queries.set_status(session, run.resource_id, {CREATING}, ERROR, now(), fault=for_users(fault))
 
 
 def _gone(session: Session, run: Run) -> None:

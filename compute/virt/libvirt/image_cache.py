@@ -16,7 +16,8 @@ from typing import BinaryIO
 from common import clock
 from common.errors import InvalidInput, Refused, Transient
 from common.image_format import Inspection
-from common.privileged import run
+from common.privileged import CommandFailed
+from common.privileged.confined import TookTooLong, give_away, run_confined, take_back
 from compute.virt.base import CacheLimits, Download, Tell
 from compute.virt.libvirt.disks import information, is_id
 
@@ -25,6 +26,7 @@ LOG = logging.getLogger(__name__)
 _KEPT = frozenset({'raw', 'qcow2'})
 _TURNED = {'vmdk': 'vmdk', 'vdi': 'vdi', 'vhd': 'vpc', 'vhdx': 'vhdx'}
 _PIECE = 1 << 20
+_SECONDS = 1800  # that turning an image into another format may take
 GRACE = 1200.0
 """Seconds after its last use in which an image stays: the disk that is to be built on it may not be there yet (a boot takes 900 at most)."""
 _FREE = 1 << 30  # bytes that the disk of the host should have free
@@ -34,7 +36,7 @@ _FORGOTTEN = 86_400.0  # seconds after which nobody will go on with a download t
 class ImageCache:
     """The folder `base-images` of a host: `<image id>.<raw|qcow2>`; its modification time is that of the last use.
 
-    `<image id>.part` is a download that has not ended: the next one goes on from its end.
+    `<image id>.part` is a download that has not ended: the next one goes on from its end. `<image id>.work` is a folder in which one is turned.
 
     :param top: made if it is not there
     :param in_use: gives the files of this folder that disks of servers are built on
@@ -76,7 +78,7 @@ class ImageCache:
             image.tell(0, 0)
         try:
             found = self.find(image.image_id)
-            if found is not None:
+            if found is not None and _is_whole(found, image):
                 return found
             made = self._take(image)
         finally:
@@ -91,24 +93,27 @@ class ImageCache:
         self.top.mkdir(parents=True, exist_ok=True)
         self.top.chmod(0o711)
         part, turned = self.top / f'{image.image_id}.part', self.top / f'{image.image_id}.turned'
-        self._receive(part, image)
+        virtual_size = self._receive(part, image)
         kept = part
         try:
             if image.disk_format in _TURNED:
                 kept = turned
-                _convert(part, _TURNED[image.disk_format], kept, image.tell)
+                _convert(part, _TURNED[image.disk_format], kept, virtual_size, image.tell)
             kind = 'qcow2' if image.disk_format == 'qcow2' or image.disk_format in _TURNED else 'raw'
             _refuse_references(kept, kind)
             kept.chmod(0o644)
             target = self.top / f'{image.image_id}.{kind}'
+            # Else a power cut could leave the name with half of the data, and nobody looks at them again.
+            _sync(kept)
             kept.rename(target)
+            _sync(self.top)
             return target
         finally:
             part.unlink(missing_ok=True)
             turned.unlink(missing_ok=True)
 
-    def _receive(self, part: pathlib.Path, image: Download) -> None:
-        """Bring the file to its end. When the data breaks off it stays; when it is not what it should be it goes."""
+    def _receive(self, part: pathlib.Path, image: Download) -> int:
+        """Bring the file to its end; gives the size of its disk. When the data breaks off it stays; when it is not what it should be it goes."""
         inspection, digest = Inspection(image.disk_format), hashlib.new(image.hash_algorithm)
         with part.open('a+b') as file:
             try:
@@ -118,7 +123,6 @@ class ImageCache:
                     done += len(chunk)
                     image.tell(done, image.size or 0)
                 file.flush()
-                os.fsync(file.fileno())
                 if image.size is not None and done < image.size:
                     raise Transient('The image did not arrive whole on the host.', admin_detail=f'{done} of {image.size} bytes came')
                 inspection.verdict()
@@ -128,6 +132,7 @@ class ImageCache:
         if image.hash_value and digest.hexdigest() != image.hash_value:
             part.unlink(missing_ok=True)
             raise Transient('The image arrived damaged on the host.', admin_detail=f'{part.stem}: its hash is not the recorded one')
+        return inspection.virtual_size or done
 
     # -- making room
 
@@ -144,7 +149,9 @@ class ImageCache:
             for path, facts in self._files():
                 idle = moment - facts.st_mtime
                 if path.suffix.removeprefix('.') not in _KEPT:
-                    if idle > _FORGOTTEN:
+                    if idle > _FORGOTTEN and path.is_dir():
+                        shutil.rmtree(path, ignore_errors=True)
+                    elif idle > _FORGOTTEN:
                         path.unlink(missing_ok=True)
                     continue
                 total += facts.st_blocks * 512
@@ -169,6 +176,22 @@ class ImageCache:
                 yield path, path.stat()
 
 
+def _is_whole(path: pathlib.Path, image: Download) -> bool:
+    """Whether what is kept has the size that it should have; of what was turned into another format nobody knows it."""
+    if image.size is None or image.disk_format in _TURNED or path.stat().st_size == image.size:
+        return True
+    LOG.warning('%s has %d bytes instead of %d and is fetched again', path, path.stat().st_size, image.size)
+    return False
+
+
+def _sync(path: pathlib.Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _data(file: BinaryIO, image: Download) -> Iterator[bytes]:
     """What has arrived before, then the rest, which is written behind it."""
     file.seek(0, os.SEEK_END)
@@ -185,9 +208,32 @@ def _data(file: BinaryIO, image: Download) -> Iterator[bytes]:
             yield chunk
 
 
-def _convert(source: pathlib.Path, source_format: str, target: pathlib.Path, tell: Tell) -> None:
-    command = ['qemu-img', 'convert', '-f', source_format, '-O', 'qcow2', str(source), str(target)]
-    run(command, timeout=1800, limits={'as': 2 << 30, 'cpu': 1800}, while_waiting=lambda: tell(0, 0))
+def _convert(source: pathlib.Path, source_format: str, target: pathlib.Path, virtual_size: int, tell: Tell) -> None:
+    """Turn an image into qcow2, by a process without privileges in a folder that holds nothing else: here are the images of all projects.
+
+    :raises: InvalidInput when it cannot be done with these data, Transient when there is no room or time
+    """
+    folder = source.with_suffix('.work')
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        (folder / 'source').hardlink_to(source)
+        give_away(folder)
+        give_away(folder / 'source')
+        # A little more than the disk, for the tables; what unfolds to more is a trap.
+        bounds = {'as': 2 << 30, 'cpu': _SECONDS, 'nofile': 64, 'fsize': virtual_size + virtual_size // 64 + (16 << 20)}
+        command = ['qemu-img', 'convert', '-f', source_format, '-O', 'qcow2', 'source', 'target']
+        run_confined(command, folder, limits=bounds, timeout=_SECONDS, while_waiting=lambda: tell(0, 0))
+        take_back(folder / 'target')
+        (folder / 'target').rename(target)
+    except CommandFailed as error:
+        if 'no space' in error.stderr.lower():
+            raise Transient('The host has no room for the image.', admin_detail=error.admin_detail) from error
+        raise InvalidInput('The image cannot be used: its data are damaged.', admin_detail=error.admin_detail) from error
+    except TookTooLong as error:
+        raise Transient('The image took too long to be made ready on the host.', admin_detail=error.message) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_references(path: pathlib.Path, kind: str) -> None:

@@ -86,7 +86,7 @@ def _many(name: str, key: str, held: dict[str, Any]) -> dict[str, Any]:
 
 
 def _list_of(document: dict[str, Any]) -> dict[str, Any]:
-    return {'type': 'array', 'items': document}
+    return {'type': 'array', 'items': {'type': 'object', **document}}
 
 
 _OBJECT_FORM = _one('object', _OBJECT, ['name'])

@@ -12,6 +12,7 @@ from common.errors import NotFound, PileusError
 from image import fetching, images, patch
 from image.api import image_data
 from image.api.images import CREATE
+from image.api.transferring import transfer
 from image.api.v1 import data, headers, lists, views
 from image.api.v1.headers import Meta
 from image.patch import Change
@@ -32,8 +33,9 @@ def get_data(call: Call) -> Reply:
     record = images.find(call.service, call.ctx, call.params['id'])
     if record.status not in (ACTIVE, DEACTIVATED):
         raise NotFound('image', record.id, message=f'Image {record.id} is not active: it has no data yet.')
+    more = _headers(record)
     reply = image_data.get_data(call)
-    reply.headers += _headers(record)
+    reply.headers += more
     return reply
 
 
@@ -42,6 +44,7 @@ def _headers(record: ImageRecord) -> list[tuple[str, str]]:
     return [*headers.write(views.view(record)), *tag]
 
 
+@transfer
 def create_image(call: Call) -> Reply:
     """Register an image, with its data where the request has some or says where it is."""
     meta = headers.read(call.environ)
@@ -65,6 +68,7 @@ def create_image(call: Call) -> Reply:
     return _answer(call, record.id, {'Location': call.url(f'/v1/images/{record.id}')})
 
 
+@transfer
 def update_image(call: Call) -> Reply:
     """Change metadata; and give a queued image its data."""
     meta = headers.read(call.environ)

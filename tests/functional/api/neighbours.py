@@ -19,6 +19,7 @@ from common.tokens.access_rules import AccessRule, digest_of
 from tests.bench.client import Client
 from tests.functional.api.test_every_route import sample
 from tests.functional.cloud import TestCloud, eventually
+from volume.db.models import Snapshot
 
 SERVICES = ('identity', 'image', 'volume', 'network', 'compute')
 CATALOG = {'volume': 'volumev3'}
@@ -206,7 +207,12 @@ class Neighbours:
         kept = {'snapshot': {'volume_id': self.volume, 'name': 'theirs-snapshot', 'metadata': {KEY: 'theirs-value'}}}
         snapshot = self.make('volume', '/v3/snapshots', kept)['snapshot']['id']
         self.theirs.wait('volumev3', f'/snapshots/{snapshot}', 'snapshot', 'available')
-        found = {'volumes': self.volume, 'snapshots': snapshot, 'metadata': KEY, 'os-quota-sets': self.theirs.project_id}
+        with self.cloud.runtime.parts['volume'].service.db.write() as session:
+            session.get(Snapshot, snapshot).fault = 'theirs-fault'
+        message = self.theirs.ask('GET', 'volumev3', '/messages', headers={'OpenStack-API-Version': 'volume 3.44'})['messages'][0]['id']
+        found = {
+            'volumes': self.volume, 'snapshots': snapshot, 'metadata': KEY, 'os-quota-sets': self.theirs.project_id, 'messages': message,
+        }  # fmt: skip
         return {('volume', kind): value for kind, value in found.items()}
 
     def _compute(self) -> dict[tuple[str, str], str]:

@@ -53,7 +53,7 @@ def thing(ctx: Context, place: str, user: str, **more: Any) -> dict[str, Any]:
     return {
         'project_id': project, 'tenant_id': project, 'owner_id': project, 'domain_id': f'{place}-domain', 'user_id': user, 'trustor_user_id': user,
         'trustee_user_id': user, 'caller_domain_id': ctx.domain_id, 'role_name': 'member', 'visibility': 'private', 'shared': False,
-        'external': False, **more,
+        'external': False, 'reach': 'domain', 'administers': 'no', **more,
     }  # fmt: skip
 
 

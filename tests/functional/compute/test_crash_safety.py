@@ -3,49 +3,73 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
+from collections.abc import Callable
 
 import pytest
 
 from common.operations import testing
-from common.operations.testing import Trial
+from common.operations.testing import Make, Trial
 from tests.functional.compute.crash_world import World
 
 
-def make_boot(directory: pathlib.Path) -> Trial:
-    world = World(directory)
-    return Trial(
-        ops=world.service.ops, worlds=world.worlds, start=world.boot, delete=world.delete, inventory=world.inventory, close=world.close
-    )
+def trial_of(world: World, start: Callable[[], str]) -> Trial:
+    return Trial(ops=world.service.ops, worlds=world.worlds, start=start, delete=world.delete, inventory=world.inventory, close=world.close)
 
 
-def make_delete(directory: pathlib.Path) -> Trial:
-    world = World(directory)
+def make_of(template: pathlib.Path, act: Callable[[World], str]) -> Make:
+    """Worlds in which the act can be tried; a fresh one is a copy of the template."""
 
-    def start() -> str:
-        trial = Trial(ops=world.service.ops, worlds=world.worlds, start=world.boot, inventory=world.inventory)
-        record = testing.drive(trial, world.boot())
-        assert record.state == 'done', record.fault
-        return world.delete()
+    def make(directory: pathlib.Path) -> Trial:
+        if not any(directory.iterdir()):
+            shutil.copytree(template, directory, dirs_exist_ok=True)
+        world = World(directory)
+        return trial_of(world, lambda: act(world))
 
-    return Trial(ops=world.service.ops, worlds=world.worlds, start=start, inventory=world.inventory, close=world.close)
+    return make
+
+
+@pytest.fixture(scope='module')
+def empty(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A cloud without a server."""
+    template = tmp_path_factory.mktemp('empty')
+    World(template).close()
+    return template
+
+
+@pytest.fixture(scope='module')
+def make_boot(empty: pathlib.Path) -> Make:
+    return make_of(empty, World.boot)
+
+
+@pytest.fixture(scope='module')
+def make_delete(empty: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    template = tmp_path_factory.mktemp('booted')
+    shutil.copytree(empty, template, dirs_exist_ok=True)
+    world = World(template)
+    record = testing.drive(trial_of(world, world.boot), world.boot())
+    assert record.state == 'done', record.fault
+    assert world.inventory()['guests'] == 1
+    world.close()
+    return make_of(template, World.delete)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('check', ['every_step_twice', 'fail_at_every_step', 'undo_twice', 'delete_at_every_step'])
-def test_boot(check: str, tmp_path: pathlib.Path) -> None:
+def test_boot(make_boot: Make, check: str, tmp_path: pathlib.Path) -> None:
     getattr(testing, check)(make_boot, tmp_path)
 
 
 @pytest.mark.timeout(600)
-def test_boot_ends_active_after_kill_at_every_record(tmp_path: pathlib.Path) -> None:
-    testing.crash_before_and_after_every_record(make_boot, tmp_path)
+def test_boot_ends_active_after_kill_at_every_record(make_boot: Make, tmp_path: pathlib.Path) -> None:
+    assert testing.crash_before_and_after_every_record(make_boot, tmp_path)
 
 
 @pytest.mark.timeout(600)
-def test_delete_ends_gone_after_kill_at_every_record(tmp_path: pathlib.Path) -> None:
-    testing.crash_before_and_after_every_record(make_delete, tmp_path)
+def test_delete_ends_gone_after_kill_at_every_record(make_delete: Make, tmp_path: pathlib.Path) -> None:
+    assert testing.crash_before_and_after_every_record(make_delete, tmp_path)
 
 
 @pytest.mark.timeout(600)
-def test_delete_done_twice_is_done_once(tmp_path: pathlib.Path) -> None:
-    testing.every_step_twice(make_delete, tmp_path)
+def test_delete_done_twice_is_done_once(make_delete: Make, tmp_path: pathlib.Path) -> None:
+    assert testing.every_step_twice(make_delete, tmp_path)

@@ -30,7 +30,7 @@ class PlugWorld(World):
         """Make both."""
         self.drive(self.boot())
         volume = self.service.volume.post('/v3/volumes', {'volume': {'size': 1, 'name': 'plug'}})['volume']['id']
-        end = monotonic() + 30
+        end = monotonic() + 60
         while self.service.volume.get(f'/v3/volumes/{volume}')['volume']['status'] != 'available':
             assert monotonic() < end, 'the volume was not made'
             sleep(0.01)

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
+from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually
+from tests.openstack_shell import OpenStack
 
 NEW = {'OpenStack-API-Version': 'compute 2.79'}
 
@@ -209,3 +213,95 @@ def test_another_project_sees_nothing(cloud: TestCloud, servers: Servers) -> Non
     ):
         assert demo.raw(method, base + path, body)[0] == 404, path
     assert servers.in_status(server, 'ACTIVE')
+
+
+def test_whoever_asks_what_changed_hears_of_what_is_gone(cloud: TestCloud, servers: Servers) -> None:
+    gone, kept = servers.create(name='short-lived')['id'], servers.create(name='long-lived')
+    servers.client.ask('DELETE', 'compute', f'/servers/{gone}')
+    eventually(lambda: servers.gone(gone))
+    changed = servers.client.ask('GET', 'compute', f'/servers/detail?changes-since={kept["created"]}', headers=NEW)['servers']
+    assert {s['id']: s['status'] for s in changed if s['id'] in (gone, kept['id'])} == {gone: 'DELETED', kept['id']: 'ACTIVE'}
+    listed = servers.client.ask('GET', 'compute', '/servers?status=DELETED', headers=NEW)['servers']
+    assert gone in [s['id'] for s in listed] and kept['id'] not in [s['id'] for s in listed]
+
+
+def test_servers_are_found_by_an_expression_of_their_name(servers: Servers) -> None:
+    server = servers.create(name='node-17')['id']
+    for pattern, found in (('node-%5B0-9%5D%2B', True), ('%5Enode-17%24', True), ('node-%5Ba-z%5D', False), ('nod%7Cweb', True)):
+        listed = servers.client.ask('GET', 'compute', f'/servers?name={pattern}')['servers']
+        assert (server in [entry['id'] for entry in listed]) is found, pattern
+
+
+@pytest.mark.parametrize(
+    ('change', 'status', 'words'),
+    [
+        ({'networks': 'auto'}, 400, b'automatically allocate a network'),
+        ({'os:scheduler_hints': {'different_host': 5}}, 400, b'different_host'),
+        ({'os:scheduler_hints': {'group': 'x'}}, 400, b'server groups'),
+    ],
+)
+def test_what_cannot_be_given_is_refused(cloud: TestCloud, servers: Servers, change: dict[str, Any], status: int, words: bytes) -> None:
+    name = f'empty-{status}-{len(words)}'
+    project = servers.client.ask('POST', 'identity', '/projects', {'project': {'name': name, 'domain_id': 'default'}})['project']['id']
+    user = {'user': {'name': name, 'domain_id': 'default', 'password': 'empty-pw'}}
+    role = servers.client.ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
+    made = servers.client.ask('POST', 'identity', '/users', user)['user']['id']
+    servers.client.ask('PUT', 'identity', f'/projects/{project}/users/{made}/roles/{role}')
+    client = Client(cloud.auth_url, name, 'empty-pw', name)
+    body = {'name': 'x', 'imageRef': servers.image, 'flavorRef': '1', 'networks': 'none', **change}
+    answer = client.raw('POST', f'{client.catalog["compute"]}/servers', {'server': body}, headers=NEW)
+    assert answer[0] == status and words in answer[2], answer
+
+
+def test_the_host_that_is_asked_for_by_its_other_name_is_the_one(servers: Servers) -> None:
+    answer = servers.create(status='ERROR', hypervisor_hostname='nowhere')
+    assert 'not the host asked for' in answer['fault']['message']
+
+
+def test_a_client_shows_a_hypervisor(cloud: TestCloud) -> None:
+    password = state_files.secret(cloud.state, 'admin-password')
+    openstack = OpenStack(
+        auth_url=cloud.auth_url, username='admin', password=password, project_name='admin', user_domain_id='default', project_domain_id='default'
+    )  # fmt: skip
+    host = cloud.client().ask('GET', 'compute', '/os-hypervisors', headers=NEW)['hypervisors'][0]['hypervisor_hostname']
+    assert openstack.show('hypervisor show', host)['hypervisor_hostname'] == host
+
+
+def test_deleting_by_force_deletes(servers: Servers) -> None:
+    server = servers.create()['id']
+    servers.act(server, {'forceDelete': None})
+    eventually(lambda: servers.gone(server), what='deletion')
+
+
+def test_what_was_done_to_a_deleted_server_is_still_told(servers: Servers) -> None:
+    server = servers.create()['id']
+    servers.client.ask('DELETE', 'compute', f'/servers/{server}')
+    eventually(lambda: servers.gone(server))
+    path = f'/servers/{server}/os-instance-actions'
+    done = servers.client.ask('GET', 'compute', path, headers=NEW)['instanceActions']
+    assert [one['action'] for one in done] == ['delete', 'create']
+    assert servers.client.raw('GET', f'{servers.client.catalog["compute"]}{path}')[0] == 404  # as before version 2.21
+
+
+def test_access_addresses_are_kept_in_their_usual_form(servers: Servers) -> None:
+    server = servers.create(accessIPv6='0000:0000:0000:0000:0000:babe:220.12.22.2', accessIPv4='1.1.1.1')
+    assert (server['accessIPv6'], server['accessIPv4']) == ('::babe:dc0c:1602', '1.1.1.1')
+    changed = servers.client.ask('PUT', 'compute', f'/servers/{server["id"]}', {'server': {'accessIPv4': '', 'accessIPv6': 'FD00::1'}})
+    assert (changed['server']['accessIPv6'], changed['server']['accessIPv4']) == ('fd00::1', '')
+    url = f'{servers.client.catalog["compute"]}/servers/{server["id"]}'
+    assert servers.client.raw('PUT', url, {'server': {'accessIPv4': '300.1.1.1'}})[0] == 400
+
+
+def test_key_pairs_may_be_certificates(servers: Servers) -> None:
+    made = servers.client.ask('POST', 'compute', '/os-keypairs', {'keypair': {'name': 'win', 'type': 'x509'}}, headers=NEW)['keypair']
+    certificate = x509.load_pem_x509_certificate(made['public_key'].encode())
+    private = serialization.load_pem_private_key(made['private_key'].encode(), None)
+    assert certificate.public_key() == private.public_key() and made['type'] == 'x509'
+    assert made['fingerprint'].replace(':', '') == certificate.fingerprint(hashes.SHA1()).hex()
+    body = {'keypair': {'name': 'mine', 'type': 'x509', 'public_key': made['public_key']}}
+    assert servers.client.ask('POST', 'compute', '/os-keypairs', body, headers=NEW)['keypair']['fingerprint'] == made['fingerprint']
+    body = {'keypair': {'name': 'bad', 'type': 'x509', 'public_key': 'ssh-rsa AAAA'}}
+    answer = servers.client.raw('POST', f'{servers.client.catalog["compute"]}/os-keypairs', body, headers=NEW)
+    assert answer[0] == 400 and b'X.509' in answer[2]
+    for name in ('win', 'mine'):
+        servers.client.ask('DELETE', 'compute', f'/os-keypairs/{name}', headers=NEW)

@@ -31,7 +31,7 @@ class _Settled:
         return _Settled(self._client.with_context(ctx))
 
     def get(self, path: str, **rest: Any) -> Any:
-        end = monotonic() + 10
+        end = monotonic() + 60
         while True:
             found = self._client.get(path, **rest)
             if found.get('snapshot', {}).get('status') != 'creating' or monotonic() > end:
@@ -71,7 +71,7 @@ class VolumeSnapshotWorld(World):
 
     def settle(self, path: str, member: str, wanted: str) -> None:
         """Wait until the volume service, which works by itself, has done it; '' until it is gone."""
-        end = monotonic() + 10
+        end = monotonic() + 60
         while monotonic() < end:
             try:
                 if self.service.volume.get(path)[member]['status'] == wanted:

@@ -133,7 +133,7 @@ def test_a_deadlock_is_run_again(db):
         pytest.skip('SQLite has one writer at a time: there are no deadlocks')
     with db.write() as session:
         session.add_all([Thing(id='a', name='a', rank=0), Thing(id='b', name='b', rank=0)])
-    barrier = threading.Barrier(2, timeout=20)
+    barrier = threading.Barrier(2, timeout=60)
     runs = []
 
     def cross(session, first, second):
@@ -147,10 +147,37 @@ def test_a_deadlock_is_run_again(db):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     with db.read() as session:
         assert session.scalars(sa.select(Thing.rank)).all() == [2, 2]
     assert len(runs) > 2
+
+
+def test_whoever_does_not_run_it_again_hears_that_the_database_is_busy(db):
+    if db.dialect == 'sqlite':
+        pytest.skip('SQLite has one writer at a time: there are no deadlocks')
+    with db.write() as session:
+        session.add_all([Thing(id='a', name='a', rank=0), Thing(id='b', name='b', rank=0)])
+    barrier = threading.Barrier(2, timeout=60)
+    told = []
+
+    def cross(first, second):
+        try:
+            with db.write() as session:
+                session.execute(sa.update(Thing).where(Thing.id == first).values(rank=Thing.rank + 1))
+                barrier.wait()
+                session.execute(sa.update(Thing).where(Thing.id == second).values(rank=Thing.rank + 1))
+        except Unavailable as error:
+            told.append(error.message)
+
+    threads = [threading.Thread(target=cross, args=pair) for pair in (('a', 'b'), ('b', 'a'))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert told == ['The database is busy. Try again.']
+    with db.read() as session:
+        assert session.scalars(sa.select(Thing.rank)).all() == [1, 1]
 
 
 def test_a_database_that_cannot_be_reached_is_said_to_be_unavailable():

@@ -149,7 +149,7 @@ def test_a_newer_database_is_left_alone(demo, database_url):  # noqa: F811
 
 
 def _sync(url, start, out):
-    start.wait(20)
+    start.wait(60)
     db = Database(url)
     out.put(migrate.sync(db, 'scheduler.db'))
     db.dispose()
@@ -166,7 +166,7 @@ def test_two_syncs_at_once_do_it_once(database_url):  # noqa: F811
         child.start()
     results = sorted(out.get(timeout=60) for _ in children)
     for child in children:
-        child.join(20)
+        child.join(60)
     assert results == [[], [], ['0001']]
 
 

@@ -118,7 +118,7 @@ def cloud(request, servers, tmp_path_factory):  # noqa: F811
         overrides['database'] = {'url_template': private.fresh_database(admin)}
     found = start(tmp_path_factory.mktemp('identity'), **overrides)
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
     if admin is not None:
         private.drop_database(admin, overrides['database']['url_template'])
 

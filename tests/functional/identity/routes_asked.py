@@ -89,7 +89,10 @@ _REASONS = {
     'the libraries make regions with POST, with an id as well': ['PUT /v3/regions/{region_id}'],
     'tools of operators ask, not libraries': ['GET /v3/OS-REVOKE/events', 'GET /v3/limits/model', 'POST /v3/s3tokens'],
     'only our own services ask': [
-        *(f'GET /v3/pileus/{name}' for name in ('token-keys', 'token-claims', 'revocations', 'access-rules/{digest}')),
+        *(
+            f'GET /v3/pileus/{name}'
+            for name in ('token-keys', 'token-claims', 'revocations', 'access-rules/{digest}', 'role-sets/{digest}')
+        ),
     ],
 }
 WITHOUT_A_LIBRARY: dict[Route, str] = {

@@ -69,9 +69,9 @@ def _entries() -> str:
 
 
 class Slapd:
-    """Starts the server when made; `stop` ends it, `start` starts it again on the same port."""
+    """Starts the server when made, with `more` lines in its configuration; `stop` ends it, `start` starts it again on the same port."""
 
-    def __init__(self, path):
+    def __init__(self, path, more=''):
         self.path, self.port = path, free_port()
         self.url = f'ldap://127.0.0.1:{self.port}'
         self.certificate = path / 'cert.pem'
@@ -81,7 +81,7 @@ class Slapd:
         (path / 'slapd.conf').write_text(
             f'{schemas}\nmodulepath /usr/lib/ldap\nmoduleload back_mdb\npidfile {path}/pid\n'
             f'TLSCertificateFile {path}/cert.pem\nTLSCertificateKeyFile {path}/key.pem\n'
-            f'database mdb\nsuffix "{BASE}"\nrootdn "{ROOT}"\nrootpw {ROOT_PASSWORD}\ndirectory {path}/data\nmaxsize 10485760\n'
+            f'{more}\ndatabase mdb\nsuffix "{BASE}"\nrootdn "{ROOT}"\nrootpw {ROOT_PASSWORD}\ndirectory {path}/data\nmaxsize 10485760\n'
             'access to attrs=userPassword by anonymous auth by * none\naccess to * by users read by * none\n'
         )
         (path / 'entries.ldif').write_text(_entries())
@@ -91,7 +91,7 @@ class Slapd:
     def start(self):
         with (self.path / 'log').open('wb') as log:
             self.process = subprocess.Popen([SLAPD, '-f', self.path / 'slapd.conf', '-h', self.url, '-d', '0'], stderr=log, stdout=log)
-        end = monotonic() + 20
+        end = monotonic() + 60
         import socket
 
         while True:
@@ -104,4 +104,4 @@ class Slapd:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)

@@ -309,15 +309,6 @@ def test_no_rules_means_no_limits(cloud, person):
     assert 'access_rules' not in made and login(cloud, made).ok('GET', '/v3/auth/projects')['projects']
 
 
-def test_a_user_has_so_many(cloud, person, monkeypatch):
-    monkeypatch.setattr(cloud.service, 'application_credential_limit', 2)
-    first = make(person)
-    make(person)
-    assert '2 is the most' in make(person, status=403)['error']['message']
-    person.ok('DELETE', f'/v3/users/{person.user_id}/application_credentials/{first["id"]}', status=204)
-    assert make(person)
-
-
 def test_together_with_a_password_the_limits_hold(cloud, person):
     made = make(person, roles=[{'name': 'reader'}], access_rules=[{'service': 'identity', 'method': 'GET', 'path': '/v3/auth/projects'}])
     identity = {

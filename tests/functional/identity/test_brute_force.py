@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import types
 
 import pytest
 
+from common import clock, own_files
 from common.config import Settings
 from common.errors import TooManyRequests, Unauthorized
 from common.messaging import Broker
 from common.runtime import Runtime
+from identity import brute_force
+from identity.app import make_service
 from identity.brute_force import BruteForceGuard, names_in
 from identity.conf import BruteForceOptions
+from identity.db import logins
 from identity.guard_news import GuardGossip
+from identity.known_homes import KnownHomes
 from tests.functional.cloud import eventually
 from tests.functional.identity.conftest import start
 from tests.ports import free_port
@@ -23,7 +29,7 @@ from tests.ports import free_port
 def cloud(tmp_path_factory):
     found = start(tmp_path_factory.mktemp('guarded'), brute_force={'failures_per_user': 4, 'failures_per_address': 30})
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
 
 
 _NOW = [1000.0]
@@ -95,6 +101,77 @@ def test_strangers_cannot_lock_a_user_out_of_home(time):
     with pytest.raises(TooManyRequests):
         guard.around('203.0.113.5', ann, lambda: None)
     guard.around('192.0.2.1', ann, lambda: None)
+
+
+def test_a_restart_leaves_nobody_to_strangers(cloud, admin, time):
+    """Else who wants to lock the administrator, or a service, out for long waits for the next restart."""
+    make_user(admin, 'homely')
+    assert login(admin, 'homely', 'right').status_code == 201
+    eventually(lambda: home_of('homely') in dict(kept_homes(cloud)), what='the home')
+    runtime = cloud.runtime
+    restarted = make_service(runtime.settings, runtime.database('identity'), runtime.state)
+    KnownHomes(restarted).attach()
+    name = names_of('homely')
+    for _ in range(4):
+        fail(restarted.guard, '203.0.113.9', name)
+    assert refused(restarted.guard, '198.51.100.1', name)
+    assert not refused(restarted.guard, '127.0.0.1', name)
+    time(86500)
+    for _ in range(4):
+        fail(restarted.guard, '203.0.113.9', name)
+    assert refused(restarted.guard, '127.0.0.1', name), 'it is not for ever'
+
+
+def home_of(name):
+    return brute_force._digest('h', names_of(name)[0], '127.0.0.1')
+
+
+def kept_homes(cloud):
+    with cloud.service.read() as session:
+        return logins.homes(session, clock.now(), 100)
+
+
+def test_who_has_a_network_has_one_address(time):
+    """Of IPv6 whoever has one address has 2**64, and would have as many tries."""
+    guard = BruteForceGuard(BruteForceOptions(failures_per_address=5))
+    for i in range(5):
+        fail(guard, f'2001:db8:1:2::{i:x}', names_of(f'u{i}'))
+    assert refused(guard, '2001:db8:1:2:ffff::1', names_of('another'))
+    assert not refused(guard, '2001:db8:1:3::1', names_of('another'))
+    guard = BruteForceGuard(BruteForceOptions(failures_per_address=5))
+    for i in range(5):
+        fail(guard, ('198.51.100.7', '::ffff:198.51.100.7')[i % 2], names_of(f'u{i}'))
+    assert refused(guard, '198.51.100.7', names_of('another')) and not refused(guard, '::ffff:198.51.100.8', names_of('another'))
+
+
+def test_behind_a_proxy_one_who_guesses_shuts_nobody_else_out(tmp_path, time):
+    etc = tmp_path / 'etc'
+    shutil.copytree(own_files.etc(), etc)
+    paste = etc / 'identity' / 'api-paste.ini'
+    paste.write_text(paste.read_text().replace('[filter:proxied]\n', '[filter:proxied]\ntrusted = 127.0.0.1\n'))
+    service = {'state_dir': str(tmp_path / 'state'), 'host': 'test', 'etc_dir': str(etc)}
+    cloud = start(tmp_path / 'state', service=service, brute_force={'failures_per_address': 5})
+    try:
+        admin = cloud.client()
+
+        def tries(name, password, address):
+            user = {'name': name, 'password': password, 'domain': {'id': 'default'}}
+            identity = {'methods': ['password'], 'password': {'user': user}}
+            return admin('POST', '/v3/auth/tokens', {'auth': {'identity': identity}}, token='', X_Forwarded_For=address).status_code
+
+        assert [tries(f'u{i}', 'wrong', '198.51.100.9') for i in range(6)] == [401] * 5 + [429]
+        assert tries('demo', 'demo-secret', '198.51.100.9') == 429
+        assert tries('demo', 'demo-secret', '203.0.113.5') == 201
+    finally:
+        cloud.runtime.stop(1.0)
+
+
+def test_codes_are_slowed_more_than_passwords(admin, time):
+    """They have six digits, and two of them are right at any time: at the pace of passwords one would be hit in weeks."""
+    user = make_user(admin, 'coded')
+    totp = {'identity': {'methods': ['totp'], 'totp': {'user': {'id': user, 'passcode': '000000'}}}}
+    answers = [admin('POST', '/v3/auth/tokens', {'auth': totp}, token='').status_code for _ in range(2)]
+    assert answers == [401, 429], 'of four failures a minute one is a code'
 
 
 def test_what_is_remembered_is_bounded(time):
@@ -223,4 +300,4 @@ def test_a_whole_process_tells(tmp_path):
         eventually(lambda: other._failures, what='the news')
     finally:
         gossip.stop(2.0)
-        runtime.stop(2.0)
+        runtime.stop()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import signal
+import threading
+import urllib.parse
 
 import pytest
 
 from common.config import ConfigError, Settings
+from common.errors import Unavailable
 from identity.conf import LdapOptions
 from identity.drivers.directory import Directory
 from identity.drivers.routing import RoutedBackend
+from tests.functional.cloud import eventually
 from tests.functional.identity import slapd
 from tests.functional.identity.conftest import start
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(slapd.missing() is not None, reason=str(slapd.missing()))
 
@@ -52,7 +58,7 @@ def cloud(server, tmp_path_factory):
         tmp_path_factory.mktemp('identity'), identity={'domain_config_dir': str(path), 'domain_configurations_from_database': True}
     )
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
 
 
 @pytest.fixture(scope='module')
@@ -90,6 +96,54 @@ def test_names_are_no_filters(admin, domains):
     assert login(admin, 'ann)(uid=*', 'ann-secret', 'acme').status_code == 401
     assert admin.ok('GET', f'/v3/users?domain_id={domains["acme"]}&name=*')['users'] == []
     assert login(admin, 'Zoë (ops)*', 'zoe-secret', 'acme').status_code == 201
+
+
+def test_who_does_not_exist_costs_what_a_wrong_password_does(admin, domains, monkeypatch):
+    binds = []
+    bind = Directory.can_bind
+    monkeypatch.setattr(Directory, 'can_bind', lambda self, dn, password: binds.append(dn) or bind(self, dn, password))
+    for name in ('ann', 'nobody-here'):
+        assert login(admin, name, 'wrong', 'acme').status_code == 401
+    assert len(binds) == 2
+
+
+def test_a_directory_that_checks_no_password_is_no_wrong_password(tmp_path):
+    """It asks for TLS, say: users who are told that their passwords are wrong would look for the fault in the wrong place."""
+    server = slapd.Slapd(tmp_path, 'security simple_bind=128')
+    try:
+        directory = Directory(LdapOptions(**options_of(server)))
+        with pytest.raises(Unavailable):
+            directory.can_bind(f'uid=ann,ou=people,{slapd.BASE}', 'ann-secret')
+    finally:
+        server.stop()
+
+
+NASTY = ('Doe, Jane', '#first', ' space ', 'back\\slash', 'a+b=c;d', '"quoted"', '<x>', '*)(uid=*', "o'neil/é", '日本')
+
+
+@pytest.mark.parametrize('name', NASTY)
+def test_names_are_taken_literally_in_a_writable_directory(admin, domains, name):
+    user = admin.ok('POST', '/v3/users', {'user': {'name': name, 'password': 'p1', 'domain_id': domains['lab']}}, 201)['user']
+    group = admin.ok('POST', '/v3/groups', {'group': {'name': f'{name} group', 'domain_id': domains['lab']}}, 201)['group']
+    shown = user['name']
+    assert admin.ok('GET', f'/v3/users/{user["id"]}')['user']['name'] == shown
+    assert user_of(admin, domains['lab'], urllib.parse.quote(shown))['id'] == user['id']
+    assert login(admin, shown, 'p1', 'lab').status_code == 201
+    assert login(admin, shown, 'p2', 'lab').status_code == 401
+    admin.ok('PUT', f'/v3/groups/{group["id"]}/users/{user["id"]}', status=204)
+    assert [one['id'] for one in admin.ok('GET', f'/v3/groups/{group["id"]}/users')['users']] == [user['id']]
+    assert [one['id'] for one in admin.ok('GET', f'/v3/users/{user["id"]}/groups')['groups']] == [group['id']]
+    admin.ok('DELETE', f'/v3/groups/{group["id"]}/users/{user["id"]}', status=204)
+    assert admin.ok('GET', f'/v3/groups/{group["id"]}/users')['users'] == []
+    admin.ok('DELETE', f'/v3/groups/{group["id"]}', status=204)
+    admin.ok('DELETE', f'/v3/users/{user["id"]}', status=204)
+    assert login(admin, shown, 'p1', 'lab').status_code == 401
+
+
+@pytest.mark.parametrize('name', ['\0', '\ud800', 'x' * 255, '\x7f\x01'])
+def test_strange_names_are_nobody(admin, domains, name):
+    assert login(admin, name, 'p', 'acme').status_code in (400, 401)
+    assert login(admin, 'ann', name, 'acme').status_code in (400, 401)
 
 
 def test_ids_follow_from_domain_and_name_and_are_found_after_a_restart(cloud, admin, domains):
@@ -209,6 +263,59 @@ def test_a_directory_that_is_away_takes_nobody_else_with_it(server, admin, domai
     finally:
         server.start()
     assert login(admin, 'ann', 'ann-secret', 'acme').status_code == 201
+
+
+def test_a_directory_that_hangs_keeps_one_waiting_at_a_time(server):
+    """Else so many logins as there are threads would take up the whole API."""
+    directory, refusals = Directory(LdapOptions(**options_of(server, timeout=1))), []
+
+    def ask():
+        with pytest.raises(Unavailable) as refusal:
+            directory.search(f'ou=people,{slapd.BASE}', 'sub', '(uid=ann)', ['uid'])
+        refusals.append(refusal.value.admin_detail)
+
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        ask()
+        somebody = threading.Thread(target=ask)
+        somebody.start()
+        eventually(directory._asking.locked, what='somebody who waits')
+        ask()
+        somebody.join(30)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    assert sum('a moment ago' in said for said in refusals) == 1
+    assert directory.search(f'ou=people,{slapd.BASE}', 'sub', '(uid=ann)', ['uid'])
+
+
+def test_a_directory_that_is_away_takes_no_other_directory_with_it(server, tmp_path):
+    path = tmp_path / 'domains'
+    path.mkdir()
+    write_domain(path / 'away.conf', 'ldap', **options_of(server, url=f'ldap://127.0.0.1:{free_port()}'))
+    write_domain(path / 'there.conf', 'ldap', **options_of(server))
+    cloud = start(tmp_path / 'state', identity={'domain_config_dir': str(path)})
+    try:
+        admin = cloud.client()
+        domains = {name: admin.ok('POST', '/v3/domains', {'domain': {'name': name}}, 201)['domain']['id'] for name in ('away', 'there')}
+        user = user_of(admin, domains['there'], 'ann')['id']
+        project = admin.ok('GET', '/v3/projects?name=demo')['projects'][0]['id']
+        member = admin.ok('GET', '/v3/roles?name=member')['roles'][0]['id']
+        admin.ok('PUT', f'/v3/projects/{project}/users/{user}/roles/{member}', status=204)
+        assert login(admin, 'ann', 'ann-secret', 'there', scope={'project': {'id': project}}).status_code == 201
+        assert login(admin, user, 'ann-secret', None).status_code == 201
+        assert login(admin, 'ann', 'ann-secret', 'away').status_code == 503
+        lines = admin.ok('GET', f'/v3/role_assignments?scope.project.id={project}&include_names')['role_assignments']
+        assert 'ann' in {line['user']['name'] for line in lines}
+        service = cloud.service
+        service.users = RoutedBackend.make(place_of(cloud))  # as after a restart: where the user is must be found
+        assert login(admin, user, 'ann-secret', None, scope={'project': {'id': project}}).status_code == 201
+        assert admin('GET', f'/v3/users/{"f" * 64}').status_code == 503, 'who may be in the one that is away'
+        for domain in domains.values():
+            admin.ok('PATCH', f'/v3/domains/{domain}', {'domain': {'enabled': False}})
+            admin.ok('DELETE', f'/v3/domains/{domain}', status=204)
+        assert user not in str(admin.ok('GET', f'/v3/role_assignments?scope.project.id={project}')), 'roles go with the domain'
+    finally:
+        cloud.runtime.stop(1.0)
 
 
 def test_a_domain_file_with_a_mistake_stops_the_start(tmp_path):

@@ -42,7 +42,7 @@ class Keystone:
 
     def end(self):
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def _table(text):

@@ -37,7 +37,7 @@ class Program:
 
     def post(self, path, token=None, token_secret=None, headers=None, **rest):
         signed = self.signed(path, token, token_secret, **rest)
-        return requests.post(f'{self.cloud.url}{path}', headers={**signed, **(headers or {})}, timeout=10)
+        return requests.post(f'{self.cloud.url}{path}', headers={**signed, **(headers or {})}, timeout=60)
 
     def ask(self, project, **rest):
         answer = self.post(f'{BASE}/request_token', headers={'Requested-Project-Id': project}, **{'callback_uri': 'oob', **rest})
@@ -201,7 +201,7 @@ def test_a_request_is_honoured_once_and_not_late(world, program):
     path, login = '/v3/auth/tokens', {'auth': {'identity': {'methods': ['oauth1'], 'oauth1': {}}}}
 
     def send(headers):
-        return requests.post(f'{world.cloud.url}{path}', json=login, headers=headers, timeout=10).status_code
+        return requests.post(f'{world.cloud.url}{path}', json=login, headers=headers, timeout=60).status_code
 
     signed = program.signed(path, access.id, access.secret)
     assert [send(signed), send(signed)] == [201, 401]
@@ -214,7 +214,7 @@ def test_a_request_is_honoured_once_and_not_late(world, program):
         assert send({'Authorization': bad}) == 401
     assert send({'Authorization': good.replace('OAuth ', 'OAuth realm="somewhere",')}) == 201
     forged = {**login, 'auth': {'identity': {'methods': ['oauth1'], 'oauth1': {'signed_request': {'token': access.id}}}}}
-    assert requests.post(f'{world.cloud.url}{path}', json=forged, timeout=10).status_code == 401
+    assert requests.post(f'{world.cloud.url}{path}', json=forged, timeout=60).status_code == 401
 
 
 def test_behind_a_proxy_the_public_address_is_signed(world, program, monkeypatch):

@@ -21,7 +21,7 @@ def services(tmp_path_factory):
     """PAM asks a small program, which gets the password on its standard input."""
     path = tmp_path_factory.mktemp('pam')
     program = path / 'check'
-    program.write_text('#!/bin/sh\nread -r given || :\n[ "$given" = "pam-secret" ]\n')
+    program.write_text(f'#!/bin/sh\necho "$PAM_USER" >> {path}/asked\nread -r given || :\n[ "$given" = "pam-secret" ]\n')
     program.chmod(0o755)
     (path / 'cloud').write_text(
         f'auth sufficient {MODULE} expose_authtok quiet {program}\nauth required pam_deny.so\naccount required pam_permit.so\n'
@@ -38,7 +38,7 @@ def cloud(services, tmp_path_factory):
     found = start(tmp_path_factory.mktemp('identity'), identity={'domain_config_dir': str(path)})
     found.client().ok('POST', '/v3/domains', {'domain': {'name': 'machine'}}, 201)
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
 
 
 def login(admin, name, password):
@@ -51,6 +51,16 @@ def test_pam_checks_the_password(admin):
     assert login(admin, 'root', 'pam-secret').status_code == 201
     for name, password in (('root', 'wrong'), ('root', ''), ('daemon', 'pam-secret'), ('no-such-user', 'pam-secret')):
         assert login(admin, name, password).status_code == 401
+
+
+def test_who_does_not_exist_costs_what_a_wrong_password_does(admin, services):
+    """PAM delays failures as a rule: who was answered at once would not exist. Whose uid is not of the cloud is never asked about."""
+    asked = services / 'asked'
+    for name in ('root', 'no-such-user', 'daemon'):
+        asked.write_text('')
+        assert login(admin, name, 'wrong').status_code == 401
+        (user,) = asked.read_text().split()
+        assert user == ('root' if name == 'root' else 'pileus-nobody')
 
 
 def test_users_and_groups_are_those_of_the_machine(admin):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from keystoneauth1 import exceptions
 
 from common import clock
 from tests.functional.identity.conftest import start
@@ -24,7 +25,7 @@ RULES = {
 def cloud(tmp_path_factory):
     found = start(tmp_path_factory.mktemp('strict'), security_compliance=RULES)
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
 
 
 @pytest.fixture
@@ -50,6 +51,15 @@ def later(monkeypatch):
         monkeypatch.setattr(clock, 'now', lambda: moment)
 
     return go
+
+
+def test_strangers_lock_no_service_out(cloud):
+    """It logs in every hour, and the cloud stands still when it cannot."""
+    place = {'project_name': 'service', 'project_domain_name': 'Default'}
+    for _ in range(4):
+        with pytest.raises(exceptions.Unauthorized):
+            cloud.client('compute', 'wrong', **place).session.get_token()
+    assert cloud.client('compute', 's' * 40, **place).session.get_token()
 
 
 def test_who_fails_too_often_is_locked_out_for_a_while(admin, user, later):

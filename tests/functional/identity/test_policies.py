@@ -85,3 +85,12 @@ def test_revocation_events(cloud, admin, demo):
     assert event in admin.ok('GET', f'/v3/OS-REVOKE/events?since={event["issued_before"]}')['events']
     assert admin.ok('GET', '/v3/OS-REVOKE/events?since=2999-01-01T00:00:00Z')['events'] == []
     assert demo('GET', '/v3/OS-REVOKE/events').status_code == 403
+
+
+def test_no_event_reads_as_being_about_all_tokens(admin, demo):
+    """What OS-REVOKE has no word for is left out: an event that names nothing would void every token where it is read."""
+    base = f'/v3/users/{demo.session.get_user_id()}/application_credentials'
+    made = demo.ok('POST', base, {'application_credential': {'name': 'n'}}, 201)['application_credential']
+    demo.ok('DELETE', f'{base}/{made["id"]}', status=204)
+    events = admin.ok('GET', '/v3/OS-REVOKE/events')['events']
+    assert all(set(event) - {'issued_before', 'revoked_at'} for event in events)

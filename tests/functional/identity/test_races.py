@@ -72,4 +72,4 @@ def test_a_one_time_password_is_used_once(admin, monkeypatch):
     admin.ok('POST', '/v3/credentials', {'credential': {'type': 'totp', 'user_id': user, 'blob': base64.b32encode(b'seed').decode()}}, 201)
     proof = {'methods': ['totp'], 'totp': {'user': {'id': user, 'passcode': code(b'seed', now // 30)}}}
     answers = at_once(8, lambda i: admin('POST', '/v3/auth/tokens', {'auth': {'identity': proof}}, token='').status_code)
-    assert Counter(answers) == {201: 1, 401: 7}
+    assert Counter(answers)[201] == 1 and set(answers) <= {201, 401, 429}

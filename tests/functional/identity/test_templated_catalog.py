@@ -32,7 +32,7 @@ def cloud(file, tmp_path_factory):
         tmp_path_factory.mktemp('templated'), catalog={'driver': 'templated', 'template_file': str(file)}, identity={'cache_seconds': 0}
     )
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
 
 
 def shown(client):

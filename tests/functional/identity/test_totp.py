@@ -169,6 +169,26 @@ def test_the_code_first_and_then_the_password(admin, person):
     assert login(admin, user=user, receipt=receipt, password='secret').status_code == 201
 
 
+def test_a_receipt_ends_with_the_device_that_it_rests_on(admin, person):
+    _, user = person
+    both(admin, user)
+    receipt = login(admin, user=user, passcode=shown()).headers['Openstack-Auth-Receipt']
+    [device] = admin.ok('GET', f'/v3/credentials?user_id={user}')['credentials']
+    admin.ok('DELETE', f'/v3/credentials/{device["id"]}', status=204)
+    assert login(admin, user=user, receipt=receipt, password='secret').status_code == 401
+
+
+def test_a_token_finished_with_a_receipt_ends_with_the_device(admin, person):
+    _, user = person
+    both(admin, user)
+    receipt = login(admin, user=user, passcode=shown()).headers['Openstack-Auth-Receipt']
+    token = login(admin, user=user, receipt=receipt, password='secret').headers['X-Subject-Token']
+    admin.ok('GET', '/v3/auth/tokens', X_Subject_Token=token)
+    [device] = admin.ok('GET', f'/v3/credentials?user_id={user}')['credentials']
+    admin.ok('DELETE', f'/v3/credentials/{device["id"]}', status=204)
+    assert admin('GET', '/v3/auth/tokens', X_Subject_Token=token).status_code == 404
+
+
 def test_a_receipt_is_no_token_and_proves_nothing_else(cloud, admin, person, time):
     _, user = person
     both(admin, user)
@@ -186,6 +206,7 @@ def test_a_receipt_is_no_token_and_proves_nothing_else(cloud, admin, person, tim
         admin.token,
         'ä',
     ):
+        cloud.service.guard._failures.clear()  # these are failed logins, of which there may be few
         assert login(admin, user=user, receipt=wrong, passcode=shown()).status_code == 401
     time(30)
     assert login(admin, user=user, receipt=receipt, passcode=shown()).status_code == 201

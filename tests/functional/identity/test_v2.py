@@ -24,7 +24,7 @@ def admin_port():
 def cloud(tmp_path_factory, admin_port):
     found = start(tmp_path_factory.mktemp('identity'), identity={'admin_port': admin_port})
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
 
 
 def signed_in(url, username, password, **scope):
@@ -244,4 +244,4 @@ def test_an_admin_port_that_is_taken_keeps_nobody_from_starting(tmp_path):
         try:
             assert found.client().ok('GET', '/v3/users')['users']
         finally:
-            found.runtime.stop(1.0)
+            found.runtime.stop()

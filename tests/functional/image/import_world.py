@@ -152,4 +152,4 @@ class World:
 
     def close(self) -> None:
         """End it."""
-        self.runtime.stop(0.5)
+        self.runtime.stop()

@@ -54,8 +54,22 @@ def test_an_honest_image_is_taken(client: Client, disk_format: str, data: bytes,
         ('vmdk', vmdk('RW 2048 FLAT "/etc/passwd" 0\n')),
         ('vmdk', vmdk(OWN_EXTENT + 'RW 2048 FLAT "/etc/passwd" 0\n')),
         ('vmdk', vmdk('RW 2048 SPARSE "/etc/passwd"\n')),
+        ('vmdk', vmdk(OWN_EXTENT + 'parentFileNameHint="/srv/images/of-another.vmdk"\n')),
+        ('vmdk', vmdk(OWN_EXTENT)[:700]),
+        ('qcow2', qcow2(0)[:60]),
+        ('vhdx', b'vhdxfile'.ljust(300_000, b'\0')),
     ],
-    ids=['an external data file', 'an unknown feature', 'another extent', 'a second extent', 'an extent with a path'],
+    ids=[
+        'an external data file',
+        'an unknown feature',
+        'another extent',
+        'a second extent',
+        'an extent with a path',
+        'a parent',
+        'a VMDK cut off',
+        'a qcow2 cut off',
+        'a VHDX without tables',
+    ],
 )
 def test_a_hostile_header_is_refused(client: Client, disk_format: str, data: bytes) -> None:
     status, shown = upload(client, disk_format, data)

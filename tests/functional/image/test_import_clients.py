@@ -105,7 +105,7 @@ def test_openstacksdk(here: TestCloud, web: Web) -> None:
     from_web = sdk.image.create_image(**new, allow_duplicates=True)
     sdk.image.import_image(from_web, 'web-download', uri=web.url)
     active(sdk, from_web.id)
-    at_once = sdk.image.create_image(**new, data=DATA, use_import=True, allow_duplicates=True, wait=True, timeout=20)
+    at_once = sdk.image.create_image(**new, data=DATA, use_import=True, allow_duplicates=True, wait=True, timeout=60)
     assert active(sdk, at_once.id).size == len(DATA)
     other = sdk.image.create_image(**new, allow_duplicates=True)
     where = {'remote_region': 'RegionOne', 'remote_image_id': image.id, 'remote_service_interface': 'public'}

@@ -32,7 +32,7 @@ def web() -> Iterator[Web]:
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     made = Region(tmp_path_factory.mktemp('region'), DATA)
     yield made
-    made.runtime.stop(0.5)
+    made.runtime.stop()
 
 
 def maker(web: Web, method: str, convert_to: str = '', region: Region | None = None) -> Make:
@@ -144,7 +144,7 @@ def test_two_processes_never_do_it_twice(web: Web, tmp_path: pathlib.Path) -> No
         for _ in range(20):
             for runner in runners:
                 runner.wake(operation)
-        assert worlds[0].service.ops.wait(operation, timeout=20).state == 'done'
+        assert worlds[0].service.ops.wait(operation, timeout=60).state == 'done'
     finally:
         for runner in runners:
             runner.stop()

@@ -69,7 +69,7 @@ def test_one_of_many_gets_the_place(db: Database) -> None:
     together = threading.Barrier(6)
 
     def write(number: int) -> str:
-        together.wait(10)
+        together.wait(60)
         try:
             with db.write() as session:
                 queries.begin(session, 'empty', 'fast', upload_id=f'{number}', owner=None, when=now(), until=soon)

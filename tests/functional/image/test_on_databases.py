@@ -19,6 +19,7 @@ from image.conf import ImageOptions
 from image.db import cache, images
 from image.db.usage import usage
 from image.records import ImageRecord
+from image.room import Room
 from tests.databases import database_url, servers  # noqa: F401
 
 MIB = 1 << 20
@@ -67,6 +68,38 @@ def test_what_is_counted(service: Any) -> None:
             'image_size_total': 12 * MIB, 'image_stage_total': 24 * MIB, 'image_count_total': 6, 'image_count_uploading': 3,
         }  # fmt: skip
         assert set(usage(session, 'nobody').values()) == {0}
+
+
+@pytest.mark.parametrize('known', [True, False], ids=['announced', 'growing'])
+def test_room_is_taken_once(service: Any, known: bool) -> None:
+    """Five times 3 MiB at once where there are 7: two get theirs, or one more ends above. They do not keep each other from it."""
+    service.quotas = quotas.ImageQuotas(ImageOptions(image_size_total=7))
+    coming = [record(status='saving', upload_id='u') for _ in range(5)]
+    with service.db.write() as session:
+        for one in coming:
+            images.insert_image(session, one)
+
+    def arrive(one: ImageRecord) -> int:
+        room = Room(service, 'p', one.id, quotas.SIZE, lambda: {'status': 'saving', 'upload_id': 'u'})
+        try:
+            if known:
+                room.take(3 * MIB)
+            else:
+                for size in range(MIB // 4, 3 * MIB + 1, MIB // 4):
+                    room.cover(size)
+        except OverQuota:
+            with service.db.write() as session:  # as an upload that is given up
+                images.set_columns(session, one.id, expect={}, status='queued')
+            return 0
+        with service.db.write() as session:
+            images.set_columns(session, one.id, expect={}, status='active', size=3 * MIB, reserved_size=0)
+        return 1
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        taken = sum(pool.map(arrive, coming))
+    assert taken == (2 if known else 3)
+    with service.db.read() as session:
+        assert usage(session, 'p')['image_size_total'] == 3 * MIB * taken
 
 
 def test_a_wish_is_taken_by_one_worker(service: Any) -> None:

@@ -77,7 +77,7 @@ def create(demo: Client, images: list[str]) -> tuple[int, Any]:
     return status, found
 
 
-def upload(demo: Client, image: str, data: bytes) -> tuple[int, str]:
+def upload(demo: Client, image: str, data: Any) -> tuple[int, str]:
     status, _, answer = demo.raw(
         'PUT', f'{demo.catalog["image"]}/v2/images/{image}/file', data, headers={**OCTETS, 'Accept': 'application/json'}
     )
@@ -142,13 +142,14 @@ def test_the_size_of_all_data(admin: Client, demo: Client, limits: dict[str, str
     set_limit(admin, limits, quotas.COUNT, 10)
     set_limit(admin, limits, quotas.SIZE, 1)
     assert made(demo, images, b'\0' * MIB)[0] == 204
-    assert made(demo, images, b'\0' * MIB)[0] == 204, 'at its limit, not above it'
+    assert made(demo, images, b'\0' * MIB)[0] == 413, 'it says what it needs'
+    assert upload(demo, images[-1], iter([b'\0' * MIB]))[0] == 204, 'at its limit, not above it, and nobody knows what will come'
     status, words = made(demo, images, b'\0' * 10)
     assert status == 413 and 'image_size_total: limit 1 MiB, in use 2.0 MiB' in words
     assert usage(demo, quotas.SIZE) == {'limit': 1, 'usage': 2}
     assert demo.ask('GET', 'image', f'/v2/images/{images[-1]}')['status'] == 'queued', 'it waits for room'
     demo.ask('DELETE', 'image', f'/v2/images/{images.pop(0)}')
-    assert upload(demo, images[-1], b'\0' * 10)[0] == 204
+    assert upload(demo, images[-1], iter([b'\0' * 10]))[0] == 204
     set_limit(admin, limits, quotas.SIZE, -1)
 
 

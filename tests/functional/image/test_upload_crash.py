@@ -86,7 +86,7 @@ def advance(world: World) -> dict[str, int]:
 @pytest.mark.parametrize('prepare', [while_data_flows, before_it_is_readable, after_it_is_in_place])
 def test_an_upload_that_did_not_end_never_was(tmp_path: pathlib.Path, prepare: Callable[[pytest.MonkeyPatch], None]) -> None:
     world = killed(tmp_path, prepare, lambda world: world.upload(IMAGE))
-    assert world.find(IMAGE).status == 'saving' and upload.open_data(world.service, CTX, IMAGE)[1] is None
+    assert world.find(IMAGE).status == 'saving' and upload.readable(world.service, CTX, IMAGE).size is None
     assert upload.sweep(world.service) == {'stale_uploads': 0, 'purged': 0, 'orphans': 0}, 'it may still live'
     assert advance(world) == {'stale_uploads': 1, 'purged': 1, 'orphans': 0}
     found = world.inventory()
@@ -99,7 +99,8 @@ def test_an_upload_that_did_not_end_never_was(tmp_path: pathlib.Path, prepare: C
 def test_an_upload_that_ended_is_whole(tmp_path: pathlib.Path) -> None:
     world = killed(tmp_path, after_the_end, lambda world: world.upload(IMAGE))
     advance(world)
-    record, file = upload.open_data(world.service, CTX, IMAGE)
+    record = upload.readable(world.service, CTX, IMAGE)
+    file = upload.open_data(world.service, record)
     assert record.status == 'active' and file is not None and file.read() == DATA
     world.close()
 

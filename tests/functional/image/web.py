@@ -57,13 +57,17 @@ def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
                 self.send_header('Content-Length', '0')
                 self.end_headers()
                 return
-            match = re.match(r'bytes=(\d+)-', wanted or '')
+            match = re.match(r'bytes=(\d+)-(\d*)', wanted or '')
             same = self.headers.get('If-Range') in (None, web.etag)
-            start = int(match[1]) if match and web.ranges and same else 0
-            data = web.data[start:]
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header('Content-Range', f'bytes {start}-{len(web.data) - 1}/{len(web.data)}')
+            match = match if web.ranges and same else None
+            start = int(match[1]) if match else 0
+            if match and start >= len(web.data):
+                self.send_error(416)
+                return
+            data = web.data[start : int(match[2]) + 1 if match and match[2] else None]
+            self.send_response(206 if match else 200)
+            if match:
+                self.send_header('Content-Range', f'bytes {start}-{start + len(data) - 1}/{len(web.data)}')
             if web.etag:
                 self.send_header('ETag', web.etag)
             self.send_header('Content-Length', str(len(data)))

@@ -74,7 +74,7 @@ class Clerk:
         self.heard.append(text)
 
 
-def eventually(condition, seconds=20.0):
+def eventually(condition, seconds=60.0):
     """Wait until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -139,7 +139,7 @@ def test_many_callers_at_once_get_their_own_answers(brokers, ctx, host):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert found == {n * 100: [n * 100 + k for k in range(10)] for n in range(8)}
 
 

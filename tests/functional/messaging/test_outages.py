@@ -102,7 +102,7 @@ def test_whoever_waits_for_an_answer_hears_when_the_connection_is_lost(own, brok
     waiting.start()
     eventually(lambda: broker._waiting)
     own.stop()
-    waiting.join(30)
+    waiting.join(60)
     clerk.gate.set()
     own.start()
     assert [type(error) for error in outcome] == [Unavailable]
@@ -199,7 +199,7 @@ def test_a_broker_that_accepts_and_says_nothing_holds_nobody_up(ctx, host, caplo
             done.set()
 
         threading.Thread(target=speak, daemon=True).start()
-        assert done.wait(30)
+        assert done.wait(60)
         assert caplog.text.count('is not sent') == 10
         began = time.monotonic()
         broker.close(0.5)

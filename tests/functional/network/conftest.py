@@ -171,7 +171,7 @@ def cloud(request, servers, tmp_path_factory):  # noqa: F811
     driver, options = getattr(request.module, 'DRIVER', 'simulated'), getattr(request.module, 'OPTIONS', {})
     found = start(tmp_path_factory.mktemp('network'), driver, url, network=options)
     yield found
-    found.runtime.stop(1.0)
+    found.runtime.stop()
     if admin is not None:
         private.drop_database(admin, url)
 

@@ -198,11 +198,12 @@ def test_those_who_wait_are_told(cloud, admin, demo, h1):
     serving = [broker.serve(PortEvents, listener, host='waiting'), broker.serve(NetworkAgent, ears, host='h1')]
     network, _ = demo.network('10.35.0.0/24')
     port = bind(admin, demo, network, 'h1')
-    assert ears.heard.get(timeout=5) == ('refresh',)
+    assert ears.heard.get(timeout=60) == ('refresh',)
     h1.wire()
-    assert listener.heard.get(timeout=5) == ('active', port['id'], 'vm-h1')
+    assert listener.heard.get(timeout=60) == ('active', port['id'], 'vm-h1')
     h1.wire()
     demo.ok('DELETE', f'ports/{port["id"]}')
+    assert listener.heard.get(timeout=60) == ('addresses', port['id'], 'vm-h1'), 'and nothing of being wired again'
     demo.ok('DELETE', f'networks/{network["id"]}')
     for server in serving:
         server.stop(1)

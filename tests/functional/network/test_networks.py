@@ -66,6 +66,8 @@ def test_a_network_in_use_stays(demo):
     port = demo.make('port', network_id=network['id'])
     assert demo.error('DELETE', f'networks/{network["id"]}') == (409, 'NetworkInUse')
     assert demo.error('DELETE', f'subnets/{subnet["id"]}') == (409, 'SubnetInUse')
+    assert 'in use on the network: 1 of no device' in demo('DELETE', f'networks/{network["id"]}').json()['NeutronError']['message']
+    assert f'port {port["id"]} (no device)' in demo('DELETE', f'subnets/{subnet["id"]}').json()['NeutronError']['message']
     demo.ok('DELETE', f'ports/{port["id"]}')
     demo.ok('DELETE', f'subnets/{subnet["id"]}')
     demo.ok('DELETE', f'networks/{network["id"]}')

@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 SERVICES = ('identity', 'compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
 
 
-def eventually(condition, seconds=30.0, what='it'):
+def eventually(condition, seconds=60.0, what='it'):
     end = time.monotonic() + seconds
     while True:
         found = condition()
@@ -76,7 +76,7 @@ class Site:
                 process.terminate()
         for process in self.started:
             try:
-                process.wait(30)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -97,6 +97,12 @@ class App:
         start('200 OK', [])
         return iter([])
 
+    def transfer(self, environ, start):
+        if not environ['pileus.take_long']():
+            start('503 Service Unavailable', [])
+            return [b'']
+        return self.wait(environ, start)
+
     def wait(self, environ, start):
         self.entered.set()
         self.gate.wait(10)
@@ -134,7 +140,7 @@ class Raw:
     """A connection that sends bytes as they are."""
 
     def __init__(self, server):
-        self.sock = socket.create_connection(('127.0.0.1', server.port), timeout=20)
+        self.sock = socket.create_connection(('127.0.0.1', server.port), timeout=60)
         self.file = self.sock.makefile('rb')
 
     def send(self, data):
@@ -213,6 +219,7 @@ def test_head_has_no_body(raw):
 
 def test_the_iterable_is_closed(app, session, url):
     session.get(f'{url}/pieces')
+    eventually(lambda: app.closed)  # the client has it all a moment earlier
     assert app.closed == ['pieces']
 
 
@@ -441,19 +448,19 @@ def test_a_client_that_leaves_in_the_middle_hurts_nobody(raw, session, url):
 
 def test_a_request_in_hand_is_finished_at_the_end(app, server, session, url):
     answers = []
-    asking = threading.Thread(target=lambda: answers.append(requests.get(f'{url}/wait', timeout=20)))
+    asking = threading.Thread(target=lambda: answers.append(requests.get(f'{url}/wait', timeout=60)))
     idle = Raw(server)
     idle.send(b'GET / HTTP/1.1\r\n' + HOST + b'\r\n').answer()
     asking.start()
-    assert app.entered.wait(10)
+    assert app.entered.wait(60)
     stopping = threading.Thread(target=lambda: server.stop(10.0))
     stopping.start()
     assert idle.ended()
     with pytest.raises(OSError):
-        socket.create_connection(('127.0.0.1', server.port), timeout=5).close()
+        socket.create_connection(('127.0.0.1', server.port), timeout=60).close()
     app.gate.set()
-    asking.join(10)
-    stopping.join(10)
+    asking.join(60)
+    stopping.join(60)
     idle.close()
     assert [answer.text for answer in answers] == ['done']
     assert answers[0].headers['Connection'] == 'close'
@@ -482,20 +489,73 @@ def test_there_is_room_for_a_new_connection(server, raw, monkeypatch):
     assert len(server._connections) <= 2
 
 
-def test_threads_are_made_when_they_are_needed(app, server, url):
-    requests.get(url, timeout=10)
-    assert server._threads <= 2
-    asking = [threading.Thread(target=lambda: requests.get(f'{url}/wait', timeout=20)) for _ in range(6)]
+def test_long_requests_keep_no_others_waiting(app, server, url, session, monkeypatch):
+    monkeypatch.setattr('common.service.wsgi.MOST_LONG', 6)
+    statuses = []
+    asking = [threading.Thread(target=lambda: statuses.append(requests.get(f'{url}/transfer', timeout=60).status_code)) for _ in range(6)]
     for thread in asking:
         thread.start()
-    assert app.entered.wait(10)
-    end = time.monotonic() + 10
+    eventually(lambda: server._long == 6)
+    assert [session.get(f'{url}/hello', timeout=20).text for _ in range(8)] == ['hello'] * 8, 'more than the four threads are busy'
+    assert session.get(f'{url}/transfer', timeout=20).status_code == 503, 'they are bounded'
+    app.gate.set()
+    for thread in asking:
+        thread.join(60)
+    assert statuses == [200] * 6 and server._long == 0
+    for _ in range(20):
+        session.get(url)
+    eventually(lambda: server._threads <= 4, lambda: session.get(url))
+
+
+def test_bodies_that_do_not_come_keep_nobody_waiting(server, url, raw, session):
+    begun = [raw().send(b'POST /echo HTTP/1.1\r\n' + HOST + b'Content-Length: 1000\r\n\r\n' + b'x' * n) for n in (0, 1, 10, 500, 999, 7)]
+    assert [session.get(f'{url}/hello', timeout=20).text for _ in range(8)] == ['hello'] * 8, 'more than the four threads are asked for'
+    for one, left in zip(begun, (1000, 999, 990, 500, 1, 993), strict=True):
+        for _ in range(left // 300):
+            one.send(b'x' * 300)
+        status, _, body = one.send(b'x' * (left % 300)).answer()
+        assert status == 200 and body == b'x' * 1000
+
+
+def test_a_body_that_comes_with_its_head_or_behind_another_request(raw):
+    one = b'POST /echo HTTP/1.1\r\n' + HOST + b'Content-Length: 5\r\n\r\n'
+    connection = raw().send(one + b'first' + one + b'sec')
+    assert connection.answer()[2] == b'first'
+    assert connection.send(b'nd' + one.replace(b'5', b'0')[:-1]).answer()[2] == b'secnd'
+    assert connection.send(b'\n').answer()[2] == b''
+
+
+def test_who_sends_what_nobody_reads_is_not_waited_for(server, url, raw, session, monkeypatch):
+    monkeypatch.setattr('common.service.http_connection.SKIP_SECONDS', 0.05)
+    large = b'POST /deaf HTTP/1.1\r\n' + HOST + b'Content-Length: 900000\r\n\r\n'
+    dripping = [raw().send(large + b'x') for _ in range(6)]
+    assert [one.answer()[0] for one in dripping] == [403] * 6
+    assert session.get(f'{url}/hello', timeout=20).text == 'hello'
+    eventually(lambda: all(one.ended() for one in dripping))
+
+
+def eventually(condition, between=lambda: None):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        between()
+        time.sleep(0.01)
+
+
+def test_threads_are_made_when_they_are_needed(app, server, url):
+    requests.get(url, timeout=60)
+    assert server._threads <= 2
+    asking = [threading.Thread(target=lambda: requests.get(f'{url}/wait', timeout=60)) for _ in range(6)]
+    for thread in asking:
+        thread.start()
+    assert app.entered.wait(60)
+    end = time.monotonic() + 60
     while server._threads < 4 and time.monotonic() < end:
         time.sleep(0.01)
     assert server._threads == 4
     app.gate.set()
     for thread in asking:
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_taken_port_is_named():
@@ -511,9 +571,9 @@ def test_several_servers_share_a_port(session):
     second = HttpServer(App(), '127.0.0.1', first.port, shared_port=True)
     second.start()
     for _ in range(20):
-        assert requests.get(f'http://127.0.0.1:{first.port}', timeout=10).text == 'hello'
+        assert requests.get(f'http://127.0.0.1:{first.port}', timeout=60).text == 'hello'
     first.stop(1.0)
-    assert requests.get(f'http://127.0.0.1:{second.port}', timeout=10).text == 'hello'
+    assert requests.get(f'http://127.0.0.1:{second.port}', timeout=60).text == 'hello'
     second.stop(1.0)
 
 
@@ -524,7 +584,7 @@ def test_a_socket_that_somebody_else_opened():
         server.start()
     port = opened.getsockname()[1]
     for _ in range(10):
-        assert requests.get(f'http://127.0.0.1:{port}', timeout=10).text == 'hello'
+        assert requests.get(f'http://127.0.0.1:{port}', timeout=60).text == 'hello'
     for server in servers:
         server.stop(1.0)
     opened.close()
@@ -538,5 +598,5 @@ def test_ipv6():
         server.start()
     except Unavailable as error:
         pytest.skip(error.message)
-    assert requests.get(f'http://[::1]:{server.port}', timeout=10).text == 'hello'
+    assert requests.get(f'http://[::1]:{server.port}', timeout=60).text == 'hello'
     server.stop(1.0)

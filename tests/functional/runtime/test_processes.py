@@ -30,7 +30,7 @@ def token(site):
             'scope': {'project': {'name': 'admin', 'domain': {'id': 'default'}}},
         }
     }
-    answer = session().post(f'{site.url("identity")}/v3/auth/tokens', json=body, timeout=20)
+    answer = session().post(f'{site.url("identity")}/v3/auth/tokens', json=body, timeout=60)
     assert answer.status_code == 201, answer.text
     return answer.headers['X-Subject-Token']
 
@@ -39,12 +39,12 @@ def token(site):
 def test_an_api_as_a_process(site, concurrency):
     one = site(service={'concurrency': concurrency})
     process = one.start('--prepare', 'identity')
-    assert session().get(f'{one.url("identity")}/healthcheck', timeout=20).text == 'OK'
+    assert session().get(f'{one.url("identity")}/healthcheck', timeout=60).text == 'OK'
     assert token(one)
     process.send_signal(signal.SIGUSR1)
     eventually(lambda: '--- thread MainThread' in one.output())
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert 'Traceback' not in one.output()
 
 
@@ -52,11 +52,11 @@ def test_a_hang_up_opens_the_logs_anew(site):
     one = site()
     process = one.start('--prepare', 'identity')
     log = one.state / 'logs' / 'identity-api.log'
-    session().get(f'{one.url("identity")}/v3', timeout=20)
+    session().get(f'{one.url("identity")}/v3', timeout=60)
     eventually(lambda: log.exists() and 'GET /v3' in log.read_text())
     log.rename(log.with_suffix('.old'))
     process.send_signal(signal.SIGHUP)
-    eventually(lambda: session().get(f'{one.url("identity")}/v3', timeout=20).ok and log.exists())
+    eventually(lambda: session().get(f'{one.url("identity")}/v3', timeout=60).ok and log.exists())
     assert process.poll() is None
 
 
@@ -66,7 +66,7 @@ def test_several_processes_share_the_port_of_an_api(site):
     children = json.loads((one.state / 'run' / 'processes.json').read_text())
     assert set(children) == {'supervisor', 'identity-api', 'identity-api-1', 'identity-api-2'}
     for _ in range(10):
-        assert session().get(f'{one.url("identity")}/healthcheck', timeout=20).text == 'OK'
+        assert session().get(f'{one.url("identity")}/healthcheck', timeout=60).text == 'OK'
     assert token(one)
 
 
@@ -77,11 +77,11 @@ def test_a_killed_child_is_started_again_and_nobody_notices(site):
     before = json.loads(book.read_text())
     os.kill(before['identity-api'], signal.SIGKILL)
     for _ in range(20):
-        assert session().get(f'{one.url("identity")}/healthcheck', timeout=20).text == 'OK'
+        assert session().get(f'{one.url("identity")}/healthcheck', timeout=60).text == 'OK'
     after = eventually(lambda: changed(book, before))
     assert after['identity-api-1'] == before['identity-api-1']
     parent.terminate()
-    assert parent.wait(30) == 0
+    assert parent.wait(60) == 0
     assert not any(alive(pid) for pid in after.values())
     assert not book.exists()
 
@@ -106,15 +106,15 @@ def test_children_end_with_their_parent(site):
     parent.wait()
     eventually(lambda: not any(alive(pid) for pid in children.values()))
     one.start('--processes', '2', 'identity', 'api')
-    assert session().get(f'{one.url("identity")}/healthcheck', timeout=20).text == 'OK'
+    assert session().get(f'{one.url("identity")}/healthcheck', timeout=60).text == 'OK'
 
 
 def test_parts_in_processes_of_their_own_know_each_others_tokens(site):
     one = site(messaging={'url': 'pileus-memory://x'})
     one.start('--prepare', 'identity:api', 'image:api')
-    answer = session().get(f'{one.url("image")}/v2/images', headers={'X-Auth-Token': token(one)}, timeout=20)
+    answer = session().get(f'{one.url("image")}/v2/images', headers={'X-Auth-Token': token(one)}, timeout=60)
     assert answer.json()['images'] == []
-    assert session().get(f'{one.url("image")}/v2/images', timeout=20).status_code == 401
+    assert session().get(f'{one.url("image")}/v2/images', timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def runtime(tmp_path):
     runtime.prepare()
     runtime.start([('scheduler', 'conductor')])
     yield runtime
-    runtime.stop(2.0)
+    runtime.stop()
 
 
 def get(runtime, ctx, path):

@@ -95,7 +95,7 @@ def test_a_project_cannot_race_past_its_limits(cloud: TestCloud, theirs: Volumes
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert sorted(status for status, _ in found) == [202, 202, 413, 413, 413, 413]
     finally:
         admin.ask('DELETE', limits)

@@ -117,7 +117,7 @@ class World:
         """What drives operations in this world."""
         return Trial(
             ops=self.service.ops, worlds=self.worlds, start=lambda: self.start(what), delete=lambda: self.delete(what),
-            inventory=self.inventory, close=lambda: self.runtime.stop(0.5),
+            inventory=self.inventory, close=lambda: self.runtime.stop(),
         )  # fmt: skip
 
     def drive(self, operation: str, wanted: str = 'done') -> None:
@@ -147,7 +147,7 @@ def _begins_well(path: pathlib.Path) -> bool:
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     made = Region(tmp_path_factory.mktemp('region'))
     yield made
-    made.runtime.stop(1.0)
+    made.runtime.stop()
 
 
 @pytest.fixture(scope='module')
@@ -155,7 +155,7 @@ def world_in(region: Region, tmp_path_factory: pytest.TempPathFactory) -> Callab
     """Worlds with a volume and a snapshot; a fresh one is a copy of the first."""
     template = tmp_path_factory.mktemp('volumes') / 'template'
     template.mkdir()
-    World(template, region).runtime.stop(0.5)
+    World(template, region).runtime.stop()
 
     def made(directory: pathlib.Path) -> World:
         if not any(directory.iterdir()):
@@ -202,7 +202,7 @@ def _kill() -> None:
 
 def _killed_within(world_in: Callable[[pathlib.Path], World], folder: pathlib.Path, what: str, moment: str) -> None:
     """Start the operation in a child that dies at a moment of the copying."""
-    world_in(folder).runtime.stop(0.5)
+    world_in(folder).runtime.stop()
     child = os.fork()
     if child == 0:
         try:
@@ -247,7 +247,7 @@ def test_killed_in_the_middle(world_in: Callable[[pathlib.Path], World], what: s
         kind = 'snapshot' if what == 'snapshot' else 'volume'
         assert world.inventory() == before | ({'new': 'available', f'{kind} new': WHOLE} if then == 'go on' else {})
     finally:
-        world.runtime.stop(0.5)
+        world.runtime.stop()
 
 
 # -- what happens to the source meanwhile
@@ -274,7 +274,7 @@ def _with(world: World, happens: Callable[[], object]) -> None:
 def world(world_in: Callable[[pathlib.Path], World], tmp_path: pathlib.Path) -> Iterator[World]:
     made = world_in(tmp_path)
     yield made
-    made.runtime.stop(0.5)
+    made.runtime.stop()
 
 
 def _attach(world: World, name: str = 'origin') -> None:

@@ -23,7 +23,7 @@ COMMANDS = ('libvirtd', 'virtlogd', 'virsh', 'qemu-system-x86_64', 'qemu-img', '
 LACKING = 'root' if os.geteuid() != 0 else ', '.join(name for name in COMMANDS if not shutil.which(name))
 pytestmark = [
     pytest.mark.host,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(LACKING), reason=f'real guests need {LACKING}'),
 ]
 TOP = pathlib.Path(__file__).parents[3]
@@ -88,7 +88,7 @@ def domains(host: Host) -> list[str]:
 def killed(cloud: pathlib.Path, act: str, where: tuple[str, ...]) -> None:
     """A process of the cloud starts to boot or delete and dies there."""
     words = [sys.executable, '-m', 'tests.host.compute.libvirt_world', str(cloud), act, *where]
-    done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == -signal.SIGKILL, f'it was to die in {where} and ended with {done.returncode}: {done.stderr[-2000:]}'
 
 

@@ -100,7 +100,7 @@ def mac() -> str:
     return 'fa:16:3e:' + ':'.join(f'{b:02x}' for b in os.urandom(3))
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether something comes true in this time."""
     end = time.monotonic() + seconds
     while not holds():

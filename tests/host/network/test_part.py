@@ -50,7 +50,7 @@ def test_agent_over_the_broker(lab: LabHost) -> None:
     part = agent_part(runtime)
     lab.run(part.start)
     try:
-        assert control.heard.acquire(timeout=20)
+        assert control.heard.acquire(timeout=60)
         told = control.reports[0]
         assert told['host'] == 'h1' and told['ports'][port.id] == 'ACTIVE'
         assert told['heartbeat']['tunnel_ip'] == '127.0.0.1' and told['heartbeat']['serves_networks'] is True
@@ -58,7 +58,7 @@ def test_agent_over_the_broker(lab: LabHost) -> None:
         assert guest.dhcp()['ip'] == '10.0.1.11'
         second = cloud.port(network, 12)
         runtime.broker.client(NetworkAgent, host='h1').refresh(Context.service('network'))
-        assert control.heard.acquire(timeout=20)
+        assert control.heard.acquire(timeout=60)
         assert control.reports[1]['ports'][second.id] == 'ACTIVE'
         assert control.reports[1]['revision'] > told['revision']
     finally:

@@ -104,7 +104,7 @@ def test_down_leaves_nothing(bed: Bed) -> None:
     host.run('ip', 'netns', 'add', 'deep')
     words = host.inside('ip', 'netns', 'exec', 'deep', 'sleep', '600')
     deep = subprocess.Popen(words, start_new_session=True)
-    end = monotonic() + 5
+    end = monotonic() + 60
     while b'sleep' not in pathlib.Path(f'/proc/{deep.pid}/cmdline').read_bytes().split(b'\0')[0] and monotonic() < end:
         sleep(0.02)
     assert started_at(deep.pid) is not None
@@ -118,7 +118,7 @@ def test_down_after_a_making_that_was_cut_short(bed: Bed) -> None:
     before = inventory(bed)
     words = [sys.executable, '-m', 'tools.testbed', '--folder', str(bed.folder), '--prefix', bed.prefix, 'up', '--hosts', '3']
     making = subprocess.Popen(words, cwd=TOP, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    end = monotonic() + 20
+    end = monotonic() + 60
     while 'h1' not in bed.hosts() and monotonic() < end:
         sleep(0.005)
     os.killpg(making.pid, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
@@ -39,9 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def image_file() -> pathlib.Path:
     """The guest image, built once for each state of packages and sources."""
     output = pathlib.Path(tempfile.gettempdir()) / f'pileus-guest-image-{os.getuid()}' / 'cirros-pileus.qcow2'
-    done = subprocess.run(
-        ['python3', '-m', 'tools.guest_image', '--output', str(output)], cwd=TOP, capture_output=True, text=True, check=False, timeout=300
-    )
+    output.parent.mkdir(exist_ok=True)
+    with (output.parent / 'lock').open('w') as turn:  # the processes that share these tests share the image
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        words = ['python3', '-m', 'tools.guest_image', '--output', str(output)]
+        done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return output
 

@@ -47,13 +47,13 @@ class Lan:
     def close(self) -> None:
         """End the DHCP server; the rest goes with the host."""
         self._dnsmasq.terminate()
-        self._dnsmasq.wait(10)
+        self._dnsmasq.wait(60)
 
 
-def ssh(host: Host, key: pathlib.Path, address: str, command: str, seconds: float = 90.0) -> str:
+def ssh(host: Host, key: pathlib.Path, address: str, command: str, seconds: float = 180.0) -> str:
     """What a command in the guest says, tried until the guest answers."""
     limit, error = monotonic() + seconds, ''
-    options = ('StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes', 'ConnectTimeout=2', 'LogLevel=ERROR')
+    options = ('StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes', 'ConnectTimeout=10', 'LogLevel=ERROR')
     words = ['ssh', '-i', str(key), *(part for option in options for part in ('-o', option)), f'cirros@{address}', command]
     while monotonic() < limit:
         done = subprocess.run(host.inside(*words), capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)

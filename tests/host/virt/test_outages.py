@@ -56,7 +56,7 @@ def libvirtd(host):
     os.kill(pid, signal.SIGCONT)
 
 
-def until(condition, seconds=30.0):
+def until(condition, seconds=120.0):
     end = monotonic() + seconds
     while not condition():
         assert monotonic() < end

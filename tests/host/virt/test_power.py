@@ -12,7 +12,7 @@ from compute.virt.base import NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, Ser
 from tests.host.virt.lan import ssh
 
 
-def until(condition, seconds=30.0):
+def until(condition, seconds=120.0):
     """Wait for a condition; its value."""
     limit = time.monotonic() + seconds
     while not (value := condition()):

@@ -112,7 +112,7 @@ def test_a_copy_whose_worker_was_killed_is_made_again_or_cleared_away(driver, fo
     driver.spawn(server)
     words = [sys.executable, '-c', DIES, str(folder / 'state'), host.libvirt_uri, server.id, made]
     done = subprocess.run(
-        words, cwd=TOP, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, 'PYTHONPATH': str(TOP)}
+        words, cwd=TOP, capture_output=True, text=True, check=False, timeout=180, env={**os.environ, 'PYTHONPATH': str(TOP)}
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [path.suffix for path in driver.disks.folder(server.id).iterdir() if made in path.name] == ['.part']

@@ -58,13 +58,13 @@ def test_racing_requests_make_one_thing(member, store, monkeypatch):
 
     def slow(self, **values):
         entered.set()
-        assert go_on.wait(30)
+        assert go_on.wait(60)
         return add(self, **values)
 
     monkeypatch.setattr(type(store), 'add', slow)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         first = pool.submit(member, 'POST', '/v2.0/things', BODY, Idempotency_Key='k')
-        assert entered.wait(30)
+        assert entered.wait(60)
         answer = member('POST', '/v2.0/things', BODY, Idempotency_Key='k')
         go_on.set()
         assert first.result().status_int == 201

@@ -63,6 +63,8 @@ class Tokens:
             raise found
         return found
 
+    verify_late = verify
+
 
 REQUEST_ID = re.compile(r'req-[0-9a-f-]{36}\Z')
 

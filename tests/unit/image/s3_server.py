@@ -23,6 +23,8 @@ class S3Server:
         self.uploads: dict[str, tuple[str, str, dict[int, bytes]]] = {}
         self.url = ''
         self.gone = False
+        self.asked: list[str | None] = []  # the Range of every question about an object, None where there was none
+        self.break_after: int | None = None  # bytes of an object after which the connection ends
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -55,7 +57,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Length', headers.pop('length', str(len(data))))
         self.end_headers()
         if self.command != 'HEAD':
-            self.wfile.write(data)
+            most = self.held.break_after if self.held.break_after and len(data) > self.held.break_after else None
+            self.wfile.write(data[:most])
+            self.close_connection = self.close_connection or most is not None
 
     def _error(self, status: int, code: str) -> None:
         self._answer(status, f'<Error><Code>{code}</Code><Message>{code}</Message></Error>')
@@ -121,13 +125,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         data = self.held.objects.get((bucket, key))
         if data is None:
             return self._error(404, 'NoSuchKey')
-        match = re.match(r'bytes=(\d+)-', self.headers.get('Range', ''))
+        self.held.asked.append(f'HEAD {key}' if self.command == 'HEAD' else self.headers.get('Range'))
+        match = re.match(r'bytes=(\d+)-(\d*)', self.headers.get('Range', ''))
         if match is None:
             return self._answer(200, data, length=str(len(data)))
-        start = int(match[1])
+        start, last = int(match[1]), min(int(match[2] or len(data)), len(data) - 1)
         if start >= len(data):
             return self._error(416, 'InvalidRange')
-        self._answer(206, data[start:], Content_Range=f'bytes {start}-{len(data) - 1}/{len(data)}')
+        self._answer(206, data[start : last + 1], Content_Range=f'bytes {start}-{last}/{len(data)}')
         return None
 
     def _list(self, bucket: str, query: dict[str, str]) -> None:

@@ -21,6 +21,8 @@ class SwiftServer:
         self.containers: dict[str, dict[str, bytes | list[dict[str, object]]]] = {}
         self.url = ''
         self.gone = False
+        self.asked: list[str | None] = []  # the Range of every question about an object, None where there was none
+        self.break_after: int | None = None  # bytes of an object after which the connection ends
         self.password = _PASSWORD
         self.token = 'a-token'
 
@@ -61,7 +63,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header('Content-Length', str(len(body)))
         self.end_headers()
         if self.command != 'HEAD':
-            self.wfile.write(body)
+            most = self.held.break_after if self.held.break_after and len(body) > self.held.break_after else None
+            self.wfile.write(body[:most])
+            self.close_connection = self.close_connection or most is not None
 
     def _body(self) -> bytes:
         if self.headers.get('Transfer-Encoding') != 'chunked':
@@ -146,11 +150,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if name not in self.held.containers[container]:
             return self._answer(404)
         data = self.held.data(container, name)
-        match = re.match(r'bytes=(\d+)-', self.headers.get('Range', ''))
+        self.held.asked.append(f'HEAD {name}' if self.command == 'HEAD' else self.headers.get('Range'))
+        match = re.match(r'bytes=(\d+)-(\d*)', self.headers.get('Range', ''))
         if match is None:
             return self._answer(200, data)
-        start = int(match[1])
-        self._answer(206, data[start:], Content_Range=f'bytes {start}-{len(data) - 1}/{len(data)}')
+        start, last = int(match[1]), min(int(match[2] or len(data)), len(data) - 1)
+        if start >= len(data):
+            return self._answer(416)
+        self._answer(206, data[start : last + 1], Content_Range=f'bytes {start}-{last}/{len(data)}')
         return None
 
 

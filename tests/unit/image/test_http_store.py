@@ -26,7 +26,7 @@ class Body:
     ) -> None:
         self.start, self.size = start, size
         self._at, self._left, self._on_read = start, most, on_read
-        self.closed = False
+        self.closed, self.validator = False, '"one"'
 
     def read(self, size: int) -> bytes:
         self._on_read()
@@ -42,7 +42,10 @@ class Body:
 
 
 def store(fetch: Callable[[str, int], Body], **options: int) -> HttpStore:
-    return HttpStore(StoreSetup('web', HttpStoreOptions(**options), pathlib.Path('nowhere'), fetch))
+    def fetched(url: str, start: int, stop: int | None, validator: str) -> Body:
+        return fetch(url, start)
+
+    return HttpStore(StoreSetup('web', HttpStoreOptions(**options), pathlib.Path('nowhere'), fetched))
 
 
 def whole(file: RemoteFile | object) -> bytes:
@@ -82,7 +85,7 @@ def test_data_of_unknown_size_ends_where_it_ends() -> None:
 
 
 def test_a_short_body_is_no_end() -> None:
-    with RemoteFile(lambda start: Body(start), len(DATA) + 1) as file, pytest.raises(Unavailable, match='ends before'):
+    with RemoteFile(lambda start, stop: Body(start, size=len(DATA) + 1)) as file, pytest.raises(Unavailable, match='ends before'):
         whole(file)
 
 

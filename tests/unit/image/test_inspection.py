@@ -144,9 +144,10 @@ def test_an_ova_is_taken(chunk: int) -> None:
     [
         b'', b'\0' * 10240, b'PK\3\4'.ljust(4096, b'x'), ova(('disk.vmdk', b'x'), OVF), ova(OVF, ('../../etc/passwd', b'x')), ova(OVF, ('/etc/passwd', b'x')),
         ova(OVF, link('disk.vmdk', '/etc/passwd')), ova(OVF, ('disk.vmdk', b'1'), ('disk.vmdk', b'2')), GOOD[:3000], ova(('empty.ovf', b'')),
+        ova(OVF, ('second.OVF', b'<Envelope/>')), ova(OVF, ('Disk.vmdk', b'1'), ('disk.VMDK', b'2')), GOOD + ova(('../up', b'x')), GOOD[:-1] + b'x',
         ova(OVF, ('x' * 200, b'x'), form=tarfile.GNU_FORMAT), ova(OVF, *((f'd{n}', b'') for n in range(1001))), GOOD[:300] + b'y' + GOOD[301:],
     ],
-    ids=['nothing', 'zeros', 'a zip', 'the disk first', 'up', 'absolute', 'a link', 'twice', 'cut off', 'no description', 'a long name', 'many', 'damaged'],
+    ids=['nothing', 'zeros', 'a zip', 'the disk first', 'up', 'absolute', 'a link', 'twice', 'cut off', 'no description', 'two descriptions', 'twice but for case', 'a second archive behind', 'data behind the end', 'a long name', 'many', 'damaged'],
 )  # fmt: skip
 def test_what_is_no_ova_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInput, match='not an OVA'):

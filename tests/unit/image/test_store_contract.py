@@ -227,3 +227,17 @@ def test_the_highest_priority_with_room_is_taken(tmp_path: pathlib.Path, image: 
         assert file.read() == b'x'
     put(store, image, b'new')
     assert not (tmp_path / 'low' / image).exists() and held(store) == [image]
+
+
+def test_a_file_survives_a_power_cut_once_its_row_does(tmp_path: pathlib.Path, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data, then the name, then the folder that has the name: the row that says `active` is written after all of them."""
+    store = FilesystemStore(StoreSetup('s', options.FilesystemStoreOptions(), tmp_path / 'images'))
+    done: list[str] = []
+    sync, rename = os.fsync, os.replace
+    monkeypatch.setattr(os, 'fsync', lambda file: (done.append(pathlib.Path(f'/proc/self/fd/{file}').readlink().name), sync(file))[1])
+    monkeypatch.setattr(os, 'replace', lambda old, new: (done.append(f'to {new.name}'), rename(old, new))[1])
+    upload = store.begin(image, 'upload')
+    upload.write(b'data')
+    upload.sync()
+    upload.commit()
+    assert done == [f'{image}.upload.part', f'to {image}', 'images']

@@ -47,7 +47,7 @@ def test_a_message_wakes_whoever_waits(connect):
     thread = threading.Thread(target=lambda: reader.drain_events(timeout=10))
     thread.start()
     send(writer, 'q', {'n': 1})
-    thread.join(5)
+    thread.join(60)
     assert got == [{'n': 1}]
 
 
@@ -179,7 +179,7 @@ def test_the_pool_runs_up_to_its_size_at_a_time():
         pool.submit(work)
     gate.set()
     for _ in range(10):
-        assert done.acquire(timeout=10)
+        assert done.acquire(timeout=60)
     assert max(peak) <= 3
     pool.close()
 
@@ -188,25 +188,33 @@ def test_the_pool_survives_what_is_raised(caplog):
     pool, done = Pool(1), threading.Event()
     pool.submit(lambda: 1 / 0)
     pool.submit(done.set)
-    assert done.wait(5)
+    assert done.wait(60)
     assert 'ZeroDivisionError' in caplog.text
     pool.close()
 
 
-def test_idle_threads_are_used_again_and_end_after_a_while(monkeypatch):
-    monkeypatch.setattr('common.messaging.pool.IDLE_SECONDS', 0.05)
+def until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_idle_threads_are_used_again():
     pool, names = Pool(8), []
     for _ in range(5):
+        pool.submit(lambda: names.append(threading.get_ident()))
+        until(lambda: pool._idle == 1)
+    assert len(names) == 5 and len(set(names)) == 1
+    pool.close()
+
+
+def test_idle_threads_end_after_a_while(monkeypatch):
+    monkeypatch.setattr('common.messaging.pool.IDLE_SECONDS', 0.05)
+    pool = Pool(8)
+    for _ in range(2):
         done = threading.Event()
-        pool.submit(lambda done=done: (names.append(threading.get_ident()), done.set()))
-        assert done.wait(5)
-        time.sleep(0.005)  # let the thread go back to its wait
-    assert len(set(names)) <= 2
-    end = time.monotonic() + 5
-    while pool._threads and time.monotonic() < end:
-        time.sleep(0.01)
-    assert pool._threads == 0
-    done = threading.Event()
-    pool.submit(done.set)
-    assert done.wait(5)
+        pool.submit(done.set)
+        assert done.wait(60)
+        until(lambda: pool._threads == 0)
     pool.close()

@@ -65,7 +65,7 @@ class Serving:
         self.proxy.add(('router', 'r'), listening, 1)
 
     def connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=5)
+        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
 
     def raw(self, data: bytes) -> bytes:
         with socket.create_connection(('127.0.0.1', self.port), 5) as sock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import stat
+import threading
 
 import pytest
 
@@ -17,12 +18,15 @@ from common.tokens import (
     Revocation,
     RevocationFeed,
     Revocations,
+    RoleSets,
     SigningKeys,
     TokenSigner,
     TokenVerifier,
     new_audit_id,
 )
 from common.tokens.claims import unpack
+from common.tokens.role_sets import digest_of
+from identity.token_providers import PROVIDERS, OpaqueTokens
 
 ALL_ROLES = frozenset({'admin', 'manager', 'member', 'reader'})
 
@@ -96,6 +100,38 @@ def test_the_largest_token_is_below_a_kibibyte_and_more_is_refused(keys):
     assert len(signer.issue(claims(roles=frozenset(f'role-number-{i:03}' for i in range(30))))) < 1024
     with pytest.raises(ValueError, match='1023'):
         signer.issue(claims(roles=frozenset(f'role-number-{i:03}' for i in range(60))))
+
+
+@pytest.mark.parametrize('provider', sorted(PROVIDERS))
+def test_whatever_a_token_says_it_is_below_a_kibibyte(keys, provider):
+    """Ids as long as they may be, everything that a token can be bound to at once, and more roles than fit."""
+    text, roles = 'i' * 64, frozenset(f'{i}{"r" * 250}' for i in range(50)) | ALL_ROLES
+    ids = dict.fromkeys(('user_id', 'user_domain_id', 'project_id', 'project_domain_id'), text)
+    bound = dict.fromkeys(('trust_id', 'application_credential_id', 'access_rules_digest', 'access_token_id', 'credential_mark'), text)
+    worst = claims(**ids, **bound, user_name='u' * 255, project_name='p' * 255, audit_ids=(new_audit_id(), new_audit_id()), roles=roles)
+    issue = PROVIDERS[provider](keys).issue
+    with pytest.raises(ValueError):
+        issue(worst)
+    token = issue(dataclasses.replace(worst, role_set=digest_of(roles)))
+    assert len(token) < 1024
+    sets = RoleSets({digest_of(roles): sorted(roles)}.__getitem__)
+    found = TokenVerifier(keys, Revocations(), opaque=OpaqueTokens(keys).open, role_sets=sets).verify(token)
+    assert found.roles == roles and found.user_id == text
+    with pytest.raises(Unauthorized):
+        TokenVerifier(keys, Revocations(), opaque=OpaqueTokens(keys).open).verify(token)
+
+
+def test_a_set_of_roles_is_the_one_that_was_named():
+    fetched = []
+
+    def fetch(digest):
+        fetched.append(digest)
+        return ['a', 'b']
+
+    sets = RoleSets(fetch)
+    assert [sets(digest_of(['b', 'a'])) for _ in range(2)] == [{'a', 'b'}] * 2 and len(fetched) == 1
+    with pytest.raises(Unauthorized):
+        sets(digest_of(['admin']))
 
 
 def test_every_flipped_bit_is_refused(keys, verifier):
@@ -329,6 +365,33 @@ def test_the_feed_asks_from_the_last_event_on_and_more_often_while_messages_do_n
     assert feed.pause == 1.0
     assert feed.poll() == 0
     assert asked == [0, 5]
+
+
+def test_the_feed_asks_often_while_no_message_can_arrive():
+    """The broker is away: what is revoked meanwhile must be known within a second all the same."""
+    there = [True]
+    feed = RevocationFeed(Revocations(), lambda since: {'revocations': []}, hears=lambda: there[0], slow=9.0, fast=1.0)
+    feed.poll()
+    assert feed.pause == 9.0
+    there[0] = False
+    assert feed.pause == 1.0
+
+
+def test_the_feed_polls_soon_after_the_broker_went_away():
+    there, polls = [True], []
+    enough = threading.Event()
+
+    def fetch(since):
+        polls.append(since)
+        if len(polls) > 1:
+            enough.set()
+        return {'revocations': []}
+
+    feed = RevocationFeed(Revocations(), fetch, hears=lambda: there[0], slow=3600.0, fast=0.02)
+    feed.start()
+    there[0] = False
+    assert enough.wait(20)
+    feed.stop()
 
 
 def test_the_feed_outlives_an_identity_that_does_not_answer():

@@ -105,7 +105,11 @@ def test_a_note_cut_short_does_not_stop_the_next(tmp_path: pathlib.Path) -> None
 @pytest.mark.parametrize(
     ('state', 'reason', 'seen'),
     [
-        (libvirt.VIR_DOMAIN_RUNNING, 0, base.RUNNING), (libvirt.VIR_DOMAIN_PAUSED, 0, base.PAUSED), (libvirt.VIR_DOMAIN_SHUTOFF, 0, base.SHUTDOWN),
+        (libvirt.VIR_DOMAIN_RUNNING, 0, base.RUNNING), (libvirt.VIR_DOMAIN_PAUSED, 0, base.PAUSED),
+        (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN, base.SHUTDOWN),
+        (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED, base.SHUTDOWN),
+        (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_UNKNOWN, base.CRASHED),
+        (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_DAEMON, base.CRASHED),
         (libvirt.VIR_DOMAIN_SHUTDOWN, 0, base.RUNNING), (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_SAVED, base.SUSPENDED),
         (libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED, base.CRASHED), (99, 0, base.NOSTATE),
     ],
