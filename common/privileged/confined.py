@@ -22,6 +22,9 @@ from common.privileged.run import CommandFailed, CommandMissing, Completed
 NOBODY = 'nobody'
 _LOOK = 0.25  # seconds between two calls of `while_waiting`
 _LONGEST = 1 << 20  # characters of output that are kept
+# By default each thread reserves 8 MiB of stack and an arena of 64 MiB; with some threads a bound on addresses is reached by that alone.
+_BOUNDS = {'core': 0, 'stack': 2 << 20}
+_FRUGAL = {'MALLOC_ARENA_MAX': '1'}
 
 
 class TookTooLong(PileusError):
@@ -87,9 +90,9 @@ def run_confined(
     path = find(name)
     if path is None:
         raise CommandMissing(f'The command {name} is not installed on the host.')
-    bounds = [f'--{kind}={most}' for kind, most in {'core': 0, **limits}.items()]
+    bounds = [f'--{kind}={most}' for kind, most in {**_BOUNDS, **limits}.items()]
     words = ['nice', '-n', '15', 'prlimit', *bounds, '--', path, *command[1:]]
-    given: dict[str, Any] = {'env': {'PATH': FOLDERS, 'LC_ALL': 'C', 'HOME': '/nonexistent'}, 'cwd': folder, 'close_fds': True}
+    given: dict[str, Any] = {'env': {'PATH': FOLDERS, 'LC_ALL': 'C', 'HOME': '/nonexistent', **_FRUGAL}, 'cwd': folder, 'close_fds': True}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(NOBODY)
         given |= {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}

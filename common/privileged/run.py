@@ -78,6 +78,8 @@ def run(
     if os.geteuid() != 0:
         words = [find('sudo') or 'sudo', '-n', *words]
     given: dict[str, Any] = {'text': True, 'env': {'PATH': FOLDERS, 'LC_ALL': 'C', **(environment or {})}}
+    if limits:
+        given['env'].setdefault('MALLOC_ARENA_MAX', '1')  # each thread reserves 64 MiB of addresses otherwise
     try:
         if while_waiting is None:
             quiet = subprocess.DEVNULL if stdin is None else None
