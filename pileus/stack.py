@@ -172,11 +172,11 @@ class Up:
             for daemon in [*host_daemons.hypervisor(self.daemons), host_daemons.iscsi_target()]:
                 started |= self._one(daemon)
         if self.given.deployment == 'distributed':
-            database, url = host_daemons.mariadb(self.daemons, _DATABASES)
             port_mapper, broker = host_daemons.rabbitmq(self.daemons)
             started |= self._one(port_mapper)
             # The broker takes longest. The services prepare their databases meanwhile, and connect to it when it is there.
             waiting.append((broker, self.daemons.launch(broker)))
+            database, url = host_daemons.mariadb(self.daemons, _DATABASES)
             started |= self._one(database)
             if not self.daemons.running(SERVICE):
                 values = self._values()

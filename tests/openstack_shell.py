@@ -36,7 +36,7 @@ class OpenStack:
         from openstackclient.shell import OpenStackShell
 
         self.ran.add(command)
-        _forget_clients()
+        forget_clients()
         out, errors = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors), unittest.mock.patch('sys.stdin', _Terminal()):
             status = OpenStackShell().run([*self._globals, *command.split(), *words])
@@ -49,7 +49,7 @@ class OpenStack:
         return json.loads(self(command, '-f', 'json', *words))
 
 
-def _forget_clients() -> None:
+def forget_clients() -> None:
     """The client keeps its connections in its classes, since it runs one command for one user in a process."""
     from osc_lib.clientmanager import ClientCache, ClientManager
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 
 _PORTS = range(10240, 32768)  # below those that the kernel gives to outgoing connections, which would take one before it is listened on
-_BLOCK = 128  # ports that belong to one process
+_BLOCK = 256  # ports that belong to one process
 
 
 class _Mine:

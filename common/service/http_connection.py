@@ -129,8 +129,11 @@ class Connection:
                     return not wait
                 except OSError:
                     return False
-                if not data:
+                if not data and self._awaited <= 0:
                     return False
+                if not data:
+                    self._awaited = 0  # what is missing of the body will not come: the request is answered without it
+                    continue
                 self._buffer = self._buffer + data if self._buffer else data
                 if len(self._buffer) > LONGEST_HEAD and b'\r\n\r\n' not in self._buffer[:LONGEST_HEAD]:
                     return self._refuse(

@@ -16,6 +16,7 @@ import pytest
 from pileus import settings as state_files
 from tests.functional.cloud import TestCloud, eventually, running
 from tests.functional.image.web import Web, web_server
+from tests.openstack_shell import forget_clients
 
 DATA = os.urandom(20_000)
 Shell = Callable[..., str]
@@ -69,11 +70,12 @@ def glance(here: TestCloud, capsys: pytest.CaptureFixture[str], tmp_path: pathli
 
 @pytest.fixture
 def openstack(here: TestCloud, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """The `openstack` command of the administrator (it keeps its first user for the life of a process); gives what it prints as JSON."""
+    """The `openstack` command of the administrator; gives what it prints as JSON."""
     from openstackclient.shell import OpenStackShell
 
     def run(*words: str) -> Any:
         capsys.readouterr()
+        forget_clients()  # those of another cloud, which an earlier test may have left
         assert OpenStackShell().run([*arguments(here, 'admin'), *words]) == 0, capsys.readouterr().err
         out = capsys.readouterr().out
         return json.loads(out) if out.strip() else None
