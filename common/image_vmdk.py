@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 import struct
 
-_HEADER = struct.Struct(
-    '<4sIIQQQQ'
-)  # magic, version, flags, sectors of the disk, of a grain, where the description begins, and its sectors
+# Magic, version, flags, sectors of the disk, of a grain, where the description begins, and its sectors.
+_HEADER = struct.Struct('<4sIIQQQQ')
 _DESCRIPTION = 512
 _KIND = re.compile(r'createType\s*=\s*"(?:monolithicSparse|streamOptimized)"\Z')
 _NO_PARENT = re.compile(r'parentCID\s*=\s*ffffffff\Z', re.IGNORECASE)

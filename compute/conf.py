@@ -11,6 +11,7 @@ class ComputeOptions:
 
     driver: str = option('libvirt', help='Hypervisor driver: libvirt, simulated')
     availability_zone: str = option('nova', help='Availability zone of the hosts of this process')
+    host_ip: str = option('', help='Address of this host that administrators are shown; empty: that of its default route')
     report_interval: int = option(10, min=1, help='Seconds between heartbeats of a worker')
     reconcile_interval: int = option(60, min=1, help='Seconds between passes that compare the hypervisor with the database')
     recover_guests: bool = option(

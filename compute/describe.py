@@ -81,10 +81,9 @@ def config_drive_files(server: Description, personality: list[dict[str, str]]) -
 
 def fault(found: dict[str, Any]) -> dict[str, Any]:
     """The fault of an operation as the API shows it: 255 characters that say it all, and for administrators the hosts and details."""
-    code = {'no_valid_host': 500, 'refused': 500}.get(str(found.get('code')), 500)
     message = str(found.get('message') or 'The operation failed.')
     return {
-        'code': code,
+        'code': 500,
         'message': for_users(found),
         'admin_message': message[:255],
         'details': str(found.get('admin_detail') or found.get('details') or ''),

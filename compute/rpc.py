@@ -22,6 +22,10 @@ class ComputeHost(Contract, topic='compute.host'):
     def diagnostics(self, server: str) -> dict[str, Any]:
         """Figures of a running guest."""
 
+    @call(deadline=15)
+    def uptime(self) -> str:
+        """How long the host runs, in the words of uptime(1)."""
+
 
 class ComputeControl(Contract, topic='compute.control'):
     """The service itself, as its workers and others see it."""

@@ -10,7 +10,7 @@ from common.context import Context
 from common.drivers import load
 from common.errors import PileusError
 from common.operations import Runner, host_location
-from compute import reconcile
+from compute import machine, reconcile
 from compute.conf import ComputeOptions
 from compute.guest_events import GuestEvents
 from compute.virt.base import CacheLimits, Driver
@@ -76,6 +76,10 @@ class HostEnd:
     def diagnostics(self, ctx: Context, server: str) -> dict[str, Any]:
         """Figures of a running guest."""
         return self._driver.diagnostics(server)
+
+    def uptime(self, ctx: Context) -> str:
+        """How long the machine of this worker runs, in the words of uptime(1)."""
+        return machine.uptime()
 
 
 class ComputeWorker:
@@ -146,4 +150,8 @@ class ComputeWorker:
             'zone': self.service.options.availability_zone,
             'hypervisor': found.hypervisor_type,
             'architecture': found.cpu_info.get('arch', 'x86_64'),
+            'capabilities': {
+                'hypervisor_version': found.hypervisor_version,
+                'host_ip': self.service.options.host_ip or machine.address(),
+            },
         }

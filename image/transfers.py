@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from common.context import Context
     from image.conf import ImageOptions
 
-RETRY_AFTER = {'Retry-After': '5'}
+_RETRY_AFTER = {'Retry-After': '5'}
 
 
 class Transfers:
@@ -38,21 +38,23 @@ class Transfers:
         project = ctx.project_id
         with self._lock:
             if self._all >= self._most:
-                raise Unavailable('The image service moves as many data as it can. Try again in a moment.', headers=RETRY_AFTER)
+                raise Unavailable('The image service moves as many data as it can. Try again in a moment.', headers=_RETRY_AFTER)
             if self._of[project] >= self._most_each and not (ctx.is_service or ctx.is_admin):
                 words = f'The project has {self._most_each} uploads and downloads under way. Try again when one has ended.'
-                raise TooManyRequests(words, headers=RETRY_AFTER)
+                raise TooManyRequests(words, headers=_RETRY_AFTER)
             self._all += 1
             self._of[project] += 1
-        left = [project]
+        counted = True
 
         def end() -> None:
+            nonlocal counted
             with self._lock:
-                if not left:
+                if not counted:
                     return
+                counted = False
                 self._all -= 1
-                self._of[left[0]] -= 1
-                if not self._of[left.pop()]:
+                self._of[project] -= 1
+                if not self._of[project]:
                     del self._of[project]
 
         return end

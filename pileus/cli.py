@@ -101,9 +101,9 @@ def up_verb(given: argparse.Namespace) -> int:
         _furnish(wish, say)
     say(f'ready: source {wish.state}/openrc')
     if given.foreground:
-        from common.service.process import wait_for_end
+        from common.service.process import Signals
 
-        wait_for_end()
+        Signals().wait_for_end()
         starting.down(wish.state, say)
     return 0 if found else 1
 

@@ -128,6 +128,7 @@ def _run_here(settings: Settings, options: ServiceOptions, given: argparse.Names
     from common.runtime import SERVICES, Runtime
     from common.service import process
 
+    signals = process.Signals()
     setup = _logs(options, given, '-'.join([target[0], *target[1][:1]]) if target else 'pileus', routed=target is None)
     setup()
     runtime = Runtime(settings, embedded=target is None)
@@ -138,8 +139,7 @@ def _run_here(settings: Settings, options: ServiceOptions, given: argparse.Names
 
             cloud.prepare(runtime)
         runtime.start([(target[0], part) for part in target[1]] if target else None)
-        process.tell_ready(given.ready_fd)
-        process.wait_for_end(lambda: (setup(), runtime.reload()))  # type: ignore[func-returns-value]
+        signals.wait_for_end(lambda: process.tell_ready(given.ready_fd), lambda: (setup(), runtime.reload()))  # type: ignore[func-returns-value]
     finally:
         runtime.stop(options.drain)
     return 0
@@ -203,13 +203,13 @@ def _life(
     def run(ready: Callable[[], None]) -> None:
         from common.service import process
 
+        signals = process.Signals()
         setup = _logs(runtime.options, given, f'{service}-{parts[0]}')
         setup()
         runtime.sockets.update(sockets)
         try:
             runtime.start([(service, part) for part in parts])
-            ready()
-            process.wait_for_end(lambda: (setup(), runtime.reload()))  # type: ignore[func-returns-value]
+            signals.wait_for_end(ready, lambda: (setup(), runtime.reload()))  # type: ignore[func-returns-value]
         finally:
             runtime.stop(runtime.options.drain)
 

@@ -271,7 +271,7 @@ def _described(host: Host) -> dict[str, Any]:
     out: dict[str, Any] = {
         name: getattr(host, name) for name in ('kind', 'name', 'zone', 'enabled', 'disabled_reason', 'hypervisor', 'architecture')
     }
-    out |= {'up': host.is_up, 'seen_at': host.seen_at, 'traits': sorted(host.traits)}
+    out |= {'up': host.is_up, 'seen_at': host.seen_at, 'traits': sorted(host.traits), 'capabilities': dict(host.capabilities)}
     for name in AMOUNTS:
         capacity = getattr(host, f'capacity_{name}')
         out |= {name: getattr(host, name), f'capacity_{name}': capacity, f'used_{name}': capacity - getattr(host, f'free_{name}')}

@@ -16,8 +16,7 @@ from common.errors import NotFound
 from volume.db import messages as queries
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
+    from common.operations import Record
     from volume.service import VolumeService
 
 _NAMESPACE = uuid.UUID('6f2b0d0e-6a2e-5d35-9d2f-5d1c4a7f3b10')
@@ -43,7 +42,9 @@ class Message:
 def list_messages(service: VolumeService, ctx: Context) -> list[Message]:
     """Messages of the caller's project, newest first; of all projects for another service."""
     with service.db.read() as session:
-        found = [_message(service, session, row) for row in queries.faults(session, None if ctx.is_service else ctx.project_id)]
+        rows = queries.faults(session, None if ctx.is_service else ctx.project_id)
+        failed = service.ops.last_failed(session, [row.id for row in rows])
+    found = [_message(row, failed.get(row.id)) for row in rows]
     return [one for one in found if service.policy.check(ctx, 'volume:messages:show', target(one))]
 
 
@@ -57,7 +58,7 @@ def find(service: VolumeService, ctx: Context, message_id: str) -> Message:
     with service.db.read() as session:
         rows = queries.faults(session, None if ctx.is_admin else ctx.project_id)
         row = next((row for row in rows if _id(row.id) == message_id), None)
-        found = _message(service, session, row) if row is not None else None
+        found = _message(row, service.ops.last_failed(session, [row.id]).get(row.id)) if row is not None else None
     if found is None or not service.policy.check(ctx, 'volume:messages:show', target(found)):
         raise NotFound('message', message_id)
     return found
@@ -75,8 +76,7 @@ def _id(resource_id: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, resource_id))
 
 
-def _message(service: VolumeService, session: Session, row: Any) -> Message:
-    failed = next((record for record in service.ops.history(session, row.id, limit=20) if record.state == 'failed'), None)
+def _message(row: Any, failed: Record | None) -> Message:
     action = failed.kind.partition('.')[2] if failed is not None else 'operation'
     request = failed.request_id if failed is not None else None
     at = row.updated_at or row.created_at

@@ -21,7 +21,7 @@ def read_bytes(environ: dict[str, Any], limit: int) -> bytes:
     if not announced:
         chunked = 'chunked' in environ.get('HTTP_TRANSFER_ENCODING', '').lower() or environ.get('wsgi.input_terminated')
         if chunked:
-            _take_long(environ)
+            take_long(environ)
         data = read_piece(source, limit + 1) if chunked and source is not None else b''
         if len(data) > limit:
             raise too_large(limit)
@@ -32,17 +32,17 @@ def read_bytes(environ: dict[str, Any], limit: int) -> bytes:
     if length > limit:
         raise too_large(limit)
     if length > _AT_HAND:
-        _take_long(environ)
+        take_long(environ)
     data = read_piece(source, length) if length and source is not None else b''
     if len(data) < length:
         raise InvalidInput(f'The body ended {length - len(data)} bytes before its announced length.')
     return data
 
 
-def _take_long(environ: dict[str, Any]) -> None:
+def take_long(environ: dict[str, Any]) -> None:
     """Wait for a body in a thread besides those for other requests. Raises Unavailable when there are too many such."""
-    take_long = environ.get('pileus.take_long')
-    if take_long is not None and not take_long():
+    asked = environ.get('pileus.take_long')
+    if asked is not None and not asked():
         raise Unavailable('There are too many slow connections. Try again in a moment.', headers={'Retry-After': '5'})
 
 

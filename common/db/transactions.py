@@ -19,30 +19,11 @@ _inherited: list[sa.Connection] = []
 """What a child process got from its parent: to be neither used nor closed."""
 
 
-class Writing(Session):
-    """A session that writes, in a transaction of its connection that somebody else begins and commits after the last flush."""
+class _Given(Session):
+    """A session over a connection, in a transaction that somebody else begins and ends."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        super().__init__(connection, expire_on_commit=False)
-        self._given = connection
-
-    def execute(self, statement: Any, params: Any = None, **rest: Any) -> Any:
-        """As SQLAlchemy's, with a short way for statements that have nothing to do with mapped classes, nor with a savepoint."""
-        is_prepared = isinstance(statement, Prepared)
-        if self.in_nested_transaction():
-            return super().execute(statement.statement if is_prepared else statement, params, **rest)
-        if is_prepared:
-            return statement.run(self._given, params)
-        if rest or getattr(statement, '_propagate_attrs', True):
-            return super().execute(statement, params, **rest)
-        return self._given.execute(statement, params)
-
-
-class Reading(Session):
-    """A session that reads, in a transaction that somebody else begins and ends."""
-
-    def __init__(self, connection: sa.Connection) -> None:
-        super().__init__(connection, expire_on_commit=False, autoflush=False)
+    def __init__(self, connection: sa.Connection, **options: Any) -> None:
+        super().__init__(connection, expire_on_commit=False, **options)
         self._given = connection
 
     def execute(self, statement: Any, params: Any = None, **rest: Any) -> Any:
@@ -52,6 +33,23 @@ class Reading(Session):
         if rest or getattr(statement, '_propagate_attrs', True):
             return super().execute(statement, params, **rest)
         return self._given.execute(statement, params)
+
+
+class Writing(_Given):
+    """A session that writes, to be flushed before its transaction is committed."""
+
+    def execute(self, statement: Any, params: Any = None, **rest: Any) -> Any:
+        """As above, but for savepoints, which only SQLAlchemy's own way knows."""
+        if not self.in_nested_transaction():
+            return super().execute(statement, params, **rest)
+        return Session.execute(self, statement.statement if isinstance(statement, Prepared) else statement, params, **rest)
+
+
+class Reading(_Given):
+    """A session that reads."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        super().__init__(connection, autoflush=False)
 
     def close(self) -> None:
         """See Session. Where no record was loaded there is nothing to let go of."""

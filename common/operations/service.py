@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy.exc import IntegrityError
@@ -214,6 +214,10 @@ class Operations:
     def history(self, session: Session, resource_id: str, limit: int = 1000) -> list[Record]:
         """All operations of a resource, newest first."""
         return self.store.find(session, resource_id=resource_id, limit=limit)
+
+    def last_failed(self, session: Session, resource_ids: Sequence[str]) -> dict[str, Record]:
+        """Of each of these resources the last operation that failed, where there is one."""
+        return {record.resource_id: record for record in self.store.failed(session, resource_ids)}
 
     def events(self, session: Session, *operation_ids: str) -> list[Event]:
         """What happened in these operations, in order."""

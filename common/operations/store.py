@@ -19,10 +19,11 @@ from common.db import Database
 from common.db.prepared import prepared
 from common.operations import lease
 from common.operations.plan import Change
-from common.operations.record import RUNNING, SUPERSEDED, UNDOING, Event, Record
+from common.operations.record import FAILED, RUNNING, SUPERSEDED, UNDOING, Event, Record
 from common.operations.tables import OperationTables
 
 LIVE = (RUNNING, UNDOING, SUPERSEDED)
+_AT_ONCE = 500  # ids in one query; databases bound them
 
 
 class NoHooks:
@@ -210,6 +211,16 @@ class Store:
         query = self._select.where(*(t.c[name] == value for name, value in columns.items()))
         query = query.order_by(t.c.created_at.desc() if newest else t.c.created_at).limit(limit)
         return [Record(**row._mapping) for row in session.execute(query)]
+
+    def failed(self, session: Session, resource_ids: Sequence[str]) -> list[Record]:
+        """Operations of these resources that failed, the oldest first."""
+        t = self.tables.operations
+        found = []
+        for at in range(0, len(resource_ids), _AT_ONCE):
+            some = resource_ids[at : at + _AT_ONCE]
+            rows = session.execute(self._select.where(t.c.resource_id.in_(some), t.c.state == FAILED).order_by(t.c.created_at))
+            found += [Record(**row._mapping) for row in rows]
+        return found
 
     def events(self, session: Session, ids: Sequence[str]) -> list[Event]:
         """The history of operations, in the order in which it happened."""

@@ -17,14 +17,12 @@ from typing import Any
 from common.clock import monotonic
 from common.errors import PileusError
 from common.privileged.commands import ALLOWED, FOLDERS, find
-from common.privileged.run import CommandFailed, CommandMissing, Completed
+from common.privileged.run import FRUGAL, CommandFailed, CommandMissing, Completed
 
 NOBODY = 'nobody'
 _LOOK = 0.25  # seconds between two calls of `while_waiting`
 _LONGEST = 1 << 20  # characters of output that are kept
-# By default each thread reserves 8 MiB of stack and an arena of 64 MiB; with some threads a bound on addresses is reached by that alone.
-_BOUNDS = {'core': 0, 'stack': 2 << 20}
-_FRUGAL = {'MALLOC_ARENA_MAX': '1'}
+_BOUNDS = {'core': 0, 'stack': 2 << 20}  # bytes; each thread reserves as much for its stack, see `run.FRUGAL`
 
 
 class TookTooLong(PileusError):
@@ -92,7 +90,7 @@ def run_confined(
         raise CommandMissing(f'The command {name} is not installed on the host.')
     bounds = [f'--{kind}={most}' for kind, most in {**_BOUNDS, **limits}.items()]
     words = ['nice', '-n', '15', 'prlimit', *bounds, '--', path, *command[1:]]
-    given: dict[str, Any] = {'env': {'PATH': FOLDERS, 'LC_ALL': 'C', 'HOME': '/nonexistent', **_FRUGAL}, 'cwd': folder, 'close_fds': True}
+    given: dict[str, Any] = {'env': {'PATH': FOLDERS, 'LC_ALL': 'C', 'HOME': '/nonexistent', **FRUGAL}, 'cwd': folder, 'close_fds': True}
     if os.geteuid() == 0:
         entry = pwd.getpwnam(NOBODY)
         given |= {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}

@@ -13,6 +13,8 @@ from common.errors import PileusError, Transient
 from common.privileged.commands import ALLOWED, FOLDERS, find
 
 _LOOK = 0.5  # seconds between two calls of `while_waiting`
+FRUGAL = {'MALLOC_ARENA_MAX': '1'}
+"""For commands whose addresses are bounded: each thread reserves an arena of 64 MiB otherwise, and some reach the bound by that alone."""
 
 
 class CommandFailed(Transient):
@@ -79,7 +81,7 @@ def run(
         words = [find('sudo') or 'sudo', '-n', *words]
     given: dict[str, Any] = {'text': True, 'env': {'PATH': FOLDERS, 'LC_ALL': 'C', **(environment or {})}}
     if limits:
-        given['env'].setdefault('MALLOC_ARENA_MAX', '1')  # each thread reserves 64 MiB of addresses otherwise
+        given['env'] |= FRUGAL
     try:
         if while_waiting is None:
             quiet = subprocess.DEVNULL if stdin is None else None

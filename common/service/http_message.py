@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import re
 import sys
@@ -138,7 +139,7 @@ def _framing(environ: dict[str, Any]) -> Framing:
     return Framing(length, keep, not old and environ.get('HTTP_EXPECT', '').lower() == '100-continue', old)
 
 
-class Body:
+class Body(abc.ABC):
     """The body of one request as a file: `read`, `readline`, iteration. Subclasses know where it ends.
 
     :param before: called once, before the first byte is asked for (to send `100 Continue`)
@@ -150,13 +151,13 @@ class Body:
         self.broken = False
 
     @property
+    @abc.abstractmethod
     def finished(self) -> bool:
         """Whether its end has been reached."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _more(self, size: int) -> bytes:
         """The next bytes, at least one and at most about `size`; b'' at the end."""
-        raise NotImplementedError
 
     def _next(self, size: int) -> bytes:
         if self._before is not None:

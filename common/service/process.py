@@ -14,6 +14,7 @@ import json
 import logging
 import os
 import pathlib
+import select
 import signal
 import sys
 import threading
@@ -30,35 +31,47 @@ _LONGEST_PAUSE = 10.0
 _WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
-def wait_for_end(reload: Callable[[], None] | None = None) -> None:
-    """Sleep until the process is told to end. Runs in the main thread."""
-    ended = threading.Event()
-    hung_up = threading.Event()
-    any_of = threading.Event()
+class Signals:
+    """The signals of a process, caught from the making of this object: before anything is opened that HUP opens anew, since a
+    signal that nobody catches ends the process. TERM and INT end it at once until `wait_for_end` is called. For the main thread.
 
-    def end(number: int, frame: FrameType | None) -> None:
-        ended.set()
-        any_of.set()
+    They are read from a pipe. A handler in Python runs between two instructions of this very thread, which may hold the lock that
+    the handler needs to wake it: with an Event a signal at the wrong moment stops the process for good.
+    """
 
-    def print_stacks(number: int, frame: FrameType | None) -> None:
-        sys.stderr.write(concurrency.stacks())
-        sys.stderr.flush()
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        signal.signal(signal.SIGUSR1, _print_stacks)
+        signal.signal(signal.SIGHUP, _come_by_pipe)
 
-    def hang_up(number: int, frame: FrameType | None) -> None:
-        hung_up.set()
-        any_of.set()
+    def wait_for_end(self, ready: Callable[[], None] = lambda: None, reload: Callable[[], object] = lambda: None) -> None:
+        """Sleep until the process is told to end.
 
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
-    signal.signal(signal.SIGUSR1, print_stacks)
-    signal.signal(signal.SIGHUP, hang_up)
-    while not ended.is_set():
-        any_of.wait(60.0)
-        any_of.clear()
-        if hung_up.is_set():
-            hung_up.clear()
-            if reload is not None:
+        :param ready: called when it can be told so without harm
+        :param reload: called after hang-up signals, also such as came earlier
+        """
+        signal.signal(signal.SIGTERM, _come_by_pipe)
+        signal.signal(signal.SIGINT, _come_by_pipe)
+        ready()
+        while True:
+            select.select([self._reader], [], [])
+            told = os.read(self._reader, 4096)
+            if signal.SIGTERM in told or signal.SIGINT in told:
+                return
+            if signal.SIGHUP in told:
                 reload()
+
+
+def _come_by_pipe(number: int, frame: FrameType | None) -> None:
+    """Nothing is to be done here: see `signal.set_wakeup_fd`."""
+
+
+def _print_stacks(number: int, frame: FrameType | None) -> None:
+    sys.stderr.write(concurrency.stacks())
+    sys.stderr.flush()
 
 
 def set_name(name: str) -> None:
@@ -195,6 +208,7 @@ class Supervisor:
                 if other.ready >= 0:
                     with contextlib.suppress(OSError):
                         os.close(other.ready)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # there is nothing yet that could be opened anew
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
             end_with_parent(parent)
             set_name(f'pl-{child.name}')

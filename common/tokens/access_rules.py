@@ -10,12 +10,11 @@ import dataclasses
 import hashlib
 import json
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from common.errors import Forbidden, NotFound, Unauthorized
+from common.errors import Unauthorized
+from common.tokens.by_digest import ByDigest
 
 _PIECES = re.compile(r'(?P<rest>\*\*)|(?P<segment>\*|\{[^{}/]*\})|(?P<text>[^*{]+|\{)')
 # What a service is called in rules: its type in the catalog, of today and of old. API -> types.
@@ -80,18 +79,21 @@ def _within_segments(path: str, starts: set[int]) -> set[int]:
     return ends
 
 
-class RuleBook:
-    """Rules by digest, fetched on first use and kept.
+class RuleBook(ByDigest[dict[tuple[str, str], list[PathPattern]]]):
+    """Rules by digest.
 
     :param fetch: given a digest, gives the rules as mappings with `service`, `method`, `path`; raises NotFound when there are none
     :param most: how many sets of rules are kept
     """
 
     def __init__(self, fetch: Callable[[str], Iterable[Mapping[str, Any]]], most: int = 1024) -> None:
-        self._fetch = fetch
-        self._most = most
-        self._known: OrderedDict[str, dict[tuple[str, str], list[PathPattern]]] = OrderedDict()
-        self._lock = threading.Lock()
+        def by_request(digest: str) -> dict[tuple[str, str], list[PathPattern]]:
+            rules: dict[tuple[str, str], list[PathPattern]] = {}
+            for rule in fetch(digest):
+                rules.setdefault((rule['service'], rule['method']), []).append(PathPattern(rule['path']))
+            return rules
+
+        super().__init__('access rules', by_request, most)
 
     def check(self, digest: str, api: str, method: str, path: str) -> None:
         """Raises Unauthorized unless a rule allows the request, Unavailable when the rules cannot be learnt.
@@ -99,29 +101,10 @@ class RuleBook:
         :param api: name of the API that was asked (`volume`)
         :param path: of the request, decoded
         """
-        rules = self._rules(digest)
+        rules = self(digest)
         for service_type in _TYPES.get(api, (api,)):
             if any(pattern.matches(path) for pattern in rules.get((service_type, method), ())):
                 return
         raise Unauthorized(
             'The access rules of the application credential do not allow this request.', admin_detail=f'{method} {path} of {api}'
         )
-
-    def _rules(self, digest: str) -> dict[tuple[str, str], list[PathPattern]]:
-        with self._lock:
-            found = self._known.get(digest)
-            if found is not None:
-                self._known.move_to_end(digest)
-                return found
-        try:
-            given = list(self._fetch(digest))
-        except (NotFound, Forbidden) as error:
-            raise Unauthorized(admin_detail=f'identity does not tell the access rules {digest}') from error
-        rules: dict[tuple[str, str], list[PathPattern]] = {}
-        for rule in given:
-            rules.setdefault((rule['service'], rule['method']), []).append(PathPattern(rule['path']))
-        with self._lock:
-            self._known[digest] = rules
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-        return rules

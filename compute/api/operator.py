@@ -38,8 +38,8 @@ def _hypervisor(call: Call, host: dict[str, Any], detail: bool) -> dict[str, Any
     return {
         **body,
         'hypervisor_type': host.get('hypervisor') or 'QEMU',
-        'hypervisor_version': 1000000,
-        'host_ip': '127.0.0.1',
+        'hypervisor_version': host['capabilities'].get('hypervisor_version', 0),
+        'host_ip': host['capabilities'].get('host_ip', ''),
         'service': {'id': _host_id(call, host['name']), 'host': host['name'], 'disabled_reason': host.get('disabled_reason')},
         'vcpus': host['vcpus'],
         'vcpus_used': host['used_vcpus'],
@@ -79,10 +79,13 @@ def show_hypervisor(call: Call) -> dict[str, Any]:
 
 
 def show_uptime(call: Call) -> Reply:
-    """How long it runs is not known here; clients ask before they show a hypervisor."""
+    """How long a host runs, as it says itself. Raises InvalidInput for one that is down."""
     found = show_hypervisor(call)
-    told = {name: found[name] for name in ('id', 'hypervisor_hostname', 'state', 'status')} | {'uptime': ''}
-    return Reply({'hypervisor': told}, wrap=False)
+    if found['state'] != 'up':
+        raise InvalidInput(f'Host {found["service"]["host"]} is down and tells nothing.')
+    uptime = call.service.host_client(found['service']['host']).uptime(call.ctx)
+    told = {name: found[name] for name in ('id', 'hypervisor_hostname', 'state', 'status')}
+    return Reply({'hypervisor': {**told, 'uptime': uptime}}, wrap=False)
 
 
 def statistics(call: Call) -> Reply:
@@ -233,7 +236,7 @@ _UPDATE_SERVICE = Raw(
 
 
 def list_aggregates(call: Call) -> Reply:
-    """There are none: clients ask before they show a hypervisor."""
+    """This cloud has none, and says so: clients ask before they show a hypervisor."""
     return Reply({'aggregates': []}, wrap=False)
 
 

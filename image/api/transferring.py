@@ -7,19 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 from common.api import Call
+from common.api.body import take_long
 from common.errors import Unavailable
-from image.transfers import RETRY_AFTER
 
 
 def begin(call: Call) -> Callable[[], None]:
     """Begin a transfer in this request. Raises TooManyRequests, Unavailable."""
-    take_long = call.environ.get('pileus.take_long')
-    if take_long is None:  # a request within the process: it has the thread of who asks, who may forget to end it
+    if 'pileus.take_long' not in call.environ:  # a request within the process: it has the thread of who asks, who may forget to end it
         return lambda: None
     end: Callable[[], None] = call.service.transfers.begin(call.ctx)
-    if not take_long():
+    try:
+        take_long(call.environ)
+    except Unavailable:
         end()
-        raise Unavailable('There are too many slow connections. Try again in a moment.', headers=RETRY_AFTER)
+        raise
     return end
 
 

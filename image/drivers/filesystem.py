@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from common import durable
 from common.config import ConfigError
 from common.errors import NotFound, Unavailable
 from image.drivers.base import Store, StoredImage, StoreSetup
@@ -153,7 +154,7 @@ class FileUpload:
         """Rename into place, durably. What another directory still has of an earlier attempt goes."""
         with _storage_errors():
             os.replace(self._part, self._final)  # noqa: PTH105 (the two are pathlib paths; replace is atomic)
-            _sync_folder(self._final.parent)
+            durable.sync(self._final.parent)  # the database that is told of it may be on another disk
             for other in self._others:
                 other.unlink(missing_ok=True)
 
@@ -161,15 +162,6 @@ class FileUpload:
         """Remove what has arrived."""
         self._file.close()
         self._part.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    """Let the names in a folder survive a power cut: the database that is told of them may be on another disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

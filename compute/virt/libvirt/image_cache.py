@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from common import clock
+from common import clock, durable
 from common.errors import InvalidInput, Refused, Transient
 from common.image_format import Inspection
 from common.privileged import CommandFailed
@@ -104,9 +104,9 @@ class ImageCache:
             kept.chmod(0o644)
             target = self.top / f'{image.image_id}.{kind}'
             # Else a power cut could leave the name with half of the data, and nobody looks at them again.
-            _sync(kept)
+            durable.sync(kept)
             kept.rename(target)
-            _sync(self.top)
+            durable.sync(self.top)
             return target
         finally:
             part.unlink(missing_ok=True)
@@ -182,14 +182,6 @@ def _is_whole(path: pathlib.Path, image: Download) -> bool:
         return True
     LOG.warning('%s has %d bytes instead of %d and is fetched again', path, path.stat().st_size, image.size)
     return False
-
-
-def _sync(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _data(file: BinaryIO, image: Download) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from compute import machine
 from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually
@@ -264,7 +265,11 @@ def test_a_client_shows_a_hypervisor(cloud: TestCloud) -> None:
         auth_url=cloud.auth_url, username='admin', password=password, project_name='admin', user_domain_id='default', project_domain_id='default'
     )  # fmt: skip
     host = cloud.client().ask('GET', 'compute', '/os-hypervisors', headers=NEW)['hypervisors'][0]['hypervisor_hostname']
-    assert openstack.show('hypervisor show', host)['hypervisor_hostname'] == host
+    shown = openstack.show('hypervisor show', host)
+    assert shown['hypervisor_hostname'] == host
+    assert float(shown['load_average'].split(',')[0]) >= 0
+    assert shown['uptime']
+    assert shown['host_ip'] == machine.address()
 
 
 def test_deleting_by_force_deletes(servers: Servers) -> None:

@@ -49,6 +49,12 @@ class Site:
 
     def start(self, *words):
         """A `pileus-service` process, when it says that it is ready."""
+        process, ready = self.begin(*words)
+        self.await_ready(ready)
+        return process
+
+    def begin(self, *words):
+        """A `pileus-service` process, and the file in which it will say that it is ready."""
         reader, writer = os.pipe()
         command = [sys.executable, '-m', 'pileus.service', '--config-file', str(self.config), '--ready-fd', str(writer), *words]
         output = (self.state / 'output').open('ab')
@@ -56,10 +62,12 @@ class Site:
         os.close(writer)
         output.close()
         self.started.append(process)
-        with os.fdopen(reader, 'rb') as ready:
+        return process, os.fdopen(reader, 'rb')
+
+    def await_ready(self, ready):
+        with ready:
             said = ready.read(6)
         assert said == b'ready\n', (self.state / 'output').read_text()[-3000:]
-        return process
 
     def output(self):
         return (self.state / 'output').read_text()

@@ -60,6 +60,27 @@ def test_a_hang_up_opens_the_logs_anew(site):
     assert process.poll() is None
 
 
+def test_a_hang_up_while_it_starts_is_heeded(site):
+    one = site()
+    process, ready = one.begin('--prepare', 'identity')
+    log = one.state / 'logs' / 'identity-api.log'
+    eventually(log.exists)
+    log.rename(log.with_suffix('.old'))
+    process.send_signal(signal.SIGHUP)
+    one.await_ready(ready)
+    eventually(lambda: session().get(f'{one.url("identity")}/v3', timeout=60).ok and log.exists())
+
+
+def test_a_storm_of_hang_ups_does_not_stop_it(site):
+    one = site()
+    process = one.start('--prepare', 'identity')
+    for _ in range(2000):
+        process.send_signal(signal.SIGHUP)
+    assert session().get(f'{one.url("identity")}/healthcheck', timeout=60).text == 'OK'
+    process.terminate()
+    assert process.wait(60) == 0
+
+
 def test_several_processes_share_the_port_of_an_api(site):
     one = site()
     one.start('--prepare', '--processes', '3', 'identity', 'api')

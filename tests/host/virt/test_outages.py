@@ -91,6 +91,7 @@ def test_guests_outlive_libvirtd_and_what_happened_meanwhile_is_told(ours, host,
     host.start_libvirt()
     until(lambda: answers(ours))
     assert ours.power_state(server.id) == RUNNING
+    ours.diagnostics(server.id)  # this waits until libvirtd has its guest in hand again; one that is stopped before it calls crashed
     ours.power_off(server.id, 0)
     assert ours.power_state(server.id) == SHUTDOWN
 
