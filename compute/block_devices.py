@@ -77,6 +77,10 @@ def parse(image_reference: str | None, mappings: Iterable[dict[str, Any]]) -> Di
                 roots.append('volume')
             volumes.append(_volume(mapping, boot_index, _new(mapping, source, boot_index) if source != 'volume' else None))
         else:
+            if source == 'blank':
+                raise _invalid(
+                    'swap and ephemeral disks come with the flavor: choose one that has them, or ask for destination_type volume'
+                )
             raise _invalid(f'{source} to {destination} is not offered; ask for destination_type volume')
     if len(roots) > 1 or ('volume' in roots and image_id is not None):
         raise _invalid('Boot sequence for the instance and image/block device mapping combination is not valid')

@@ -168,10 +168,12 @@ def _zone(service: ComputeService, ctx: Context, body: dict[str, Any]) -> tuple[
     host = body.get('host') or body.get('hypervisor_hostname') or host.partition(':')[0]
     if host and not ctx.is_admin:
         raise Forbidden("Policy doesn't allow compute:servers:create:forced_host to be performed.")
-    if zone:
-        known = {entry.get('zone') for entry in service.scheduler.hosts(ctx, kind='server')}
-        if zone not in known:
+    if zone or host:
+        known = {entry['name']: entry.get('zone') for entry in service.scheduler.hosts(ctx, kind='server')}
+        if zone and zone not in known.values():
             raise InvalidInput('The requested availability zone is not available', field='availability_zone')
+        if host and host not in known:
+            raise InvalidInput(f'Compute host {host[:64]} could not be found.', field='host')
     return zone or None, host or None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from common.context import Context
@@ -20,11 +21,24 @@ _EXACT = {
     'uuid': 'id', 'id': 'id', 'image': 'image_id', 'flavor': 'flavor_id', 'key_name': 'key_name', 'user_id': 'user_id', 'reservation_id': 'reservation_id',
     'availability_zone': 'availability_zone', 'power_state': 'power_state', 'launch_index': 'launch_index', 'task_state': 'task_state',
     'vm_state': 'vm_state', 'description': 'description', 'config_drive': 'config_drive', 'hostname': 'hostname',
-    'progress': 'progress', 'instance_name': 'id',
+    'progress': 'progress', 'instance_name': 'id', 'image_ref': 'image_id', 'display_description': 'description',
+    'access_ip_v4': 'access_ip_v4', 'access_ip_v6': 'access_ip_v6',
 }  # fmt: skip
 _ADMIN = {'host': 'host', 'node': 'host', 'hypervisor_hostname': 'host'}
 _NO_FILTERS = frozenset({'limit', 'marker', 'sort_key', 'sort_dir', 'all_tenants'})
+_NAMES = ('name', 'display_name')
+_OTHERS = frozenset({
+    *_NAMES, 'status', 'locked', 'deleted', 'soft_deleted', 'auto_disk_config', 'project_id', 'tenant_id', 'ip', 'ip6', 'tags', 'tags-any', 'not-tags',
+    'not-tags-any',
+})  # fmt: skip
 _TIMES = {'changes-since': 'since', 'changes-before': 'before'}
+
+
+def check_filters(query: Iterable[str]) -> None:
+    """Raise InvalidInput for a parameter that no list of servers knows: to ignore a filter is to answer with too much."""
+    unknown = sorted(set(query) - _NO_FILTERS - _OTHERS - _EXACT.keys() - _ADMIN.keys() - _TIMES.keys())
+    if unknown:
+        raise InvalidInput(f'Servers cannot be filtered by {unknown[0][:64]!r}.', field=unknown[0][:64])
 
 
 def list_page(
@@ -63,9 +77,11 @@ def _conditions(ctx: Context, query: dict[str, Any], everywhere: bool) -> tuple[
         if name in _EXACT:
             column = _EXACT[name]
             found.append(filters_in_sql.equal(column, _convert(column, str(value))))
-        elif name in _ADMIN and ctx.is_admin:
+        elif name in _ADMIN:
+            if not ctx.is_admin:
+                raise Forbidden('Only administrators may ask for the servers of a host.')
             found.append(filters_in_sql.equal('host', value))
-        elif name == 'name' and not patterns.is_pattern(str(value)):
+        elif name in _NAMES and not patterns.is_pattern(str(value)):
             found.append(filters_in_sql.matches('name', patterns.like(str(value))))
         elif name == 'status':
             found.append(_status(value))
@@ -73,6 +89,10 @@ def _conditions(ctx: Context, query: dict[str, Any], everywhere: bool) -> tuple[
             found.append(filters_in_sql.changed(_TIMES[name], _time(name, str(value))))
         elif name == 'locked':
             found.append(filters_in_sql.equal('locked', _truth(value)))
+        elif name == 'auto_disk_config':
+            found.append(filters_in_sql.equal('disk_config', 'AUTO' if _truth(value) else 'MANUAL'))
+        elif name == 'soft_deleted' and _truth(value):
+            found.append(filters_in_sql.nothing())
     return found, _by_json(query)
 
 
@@ -80,20 +100,27 @@ def _deleted(ctx: Context, query: dict[str, Any]) -> list[Any]:
     """Which of those that are gone and those that are not: who asks what changed is told of both. Raises Forbidden."""
     wanted = query.get('status')
     if 'DELETED' in [str(one).upper() for one in (wanted if isinstance(wanted, list) else [wanted])]:
-        if not ctx.is_admin:
-            raise Forbidden('Only administrators may list deleted instances.')
+        _check_may_see_deleted(ctx)
         return [filters_in_sql.deleted(True)]
     if 'deleted' not in query and _TIMES.keys() & query.keys():
         return []
-    return [filters_in_sql.deleted(_truth(query.get('deleted')) and ctx.is_admin)]
+    gone = _truth(query.get('deleted'))
+    if gone:
+        _check_may_see_deleted(ctx)
+    return [filters_in_sql.deleted(gone)]
+
+
+def _check_may_see_deleted(ctx: Context) -> None:
+    if not ctx.is_admin:
+        raise Forbidden('Only administrators may list deleted instances.')
 
 
 def _by_json(query: dict[str, Any]) -> Any:
     """A test for what SQL cannot look at: what lies inside JSON columns (tags, addresses), names by a pattern. None: there is none."""
     tests = []
-    if patterns.is_pattern(str(query.get('name', ''))):
-        pattern_of_name = patterns.compiled('name', str(query['name']))
-        tests.append(lambda row: pattern_of_name.search(row.name) is not None)
+    for field in _NAMES:
+        if patterns.is_pattern(str(query.get(field, ''))):
+            tests.append(lambda row, pattern=patterns.compiled(field, str(query[field])): pattern.search(row.name) is not None)
     for name, test in (('tags', all), ('tags-any', any)):
         if query.get(name):
             wanted = str(query[name]).split(',')

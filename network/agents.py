@@ -69,6 +69,17 @@ def on_host(work: Work, host: str) -> list[Any]:
     return [found] if found is not None else []
 
 
+def hinted(work: Work, zones_wanted: list[str] | None) -> list[str] | None:
+    """Zones that a request asks for, None where it asks for none. Raises NotFound for one that does not exist."""
+    if not zones_wanted:
+        return None
+    known = zones(work)
+    for zone in zones_wanted:
+        if zone not in known:
+            raise NotFound('availability zone', zone)
+    return zones_wanted
+
+
 def zones(work: Work) -> dict[str, bool]:
     """Availability zone -> whether a living agent is in it; the service's own is always there."""
     found = {work.options.availability_zone: True}

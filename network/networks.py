@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict, InvalidInput
-from network import own_ports, segments, tags
+from network import agents, own_ports, segments, tags
 from network.db import floating_ips as floating_rows
 from network.db import networks as queries
 from network.db import rows
@@ -52,7 +52,7 @@ def create(work: Work, body: dict[str, Any]) -> Any:
         physical_network=segment.physical,
         segmentation_id=segment.number,
         segment_key=segment.key,
-        availability_zone_hints=body.get('availability_zone_hints') or None,
+        availability_zone_hints=agents.hinted(work, body.get('availability_zone_hints')),
         tags=tags.joined(body.get('tags') or []),
     )
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from common.errors import Conflict, InvalidInput, NotFound
-from network import addresses, bindings, extra_routes, own_ports, placement_of_agents, ports, tags
+from network import addresses, agents, bindings, extra_routes, own_ports, placement_of_agents, ports, tags
 from network.db import addresses as allocations
 from network.db import floating_ips as floating_rows
 from network.db import networks as network_rows
@@ -65,7 +65,7 @@ def create(work: Work, body: dict[str, Any]) -> Router:
         ROUTERS,
         project_id=project_id,
         **{name: body[name] for name in _PLAIN if name in body},
-        availability_zone_hints=body.get('availability_zone_hints') or None,
+        availability_zone_hints=agents.hinted(work, body.get('availability_zone_hints')),
         tags=tags.joined(body.get('tags') or []),
     )
     if body.get('external_gateway_info'):

@@ -16,7 +16,7 @@ from common.db import Database
 from common.errors import Conflict, NotFound, NoValidHost, Unavailable
 from scheduler.conf import SchedulerOptions
 from scheduler.db import rows
-from scheduler.explanation import Tally, sentence
+from scheduler.explanation import Tally, of_host, sentence
 from scheduler.filters.groups import group_allows
 from scheduler.host import Host
 from scheduler.hosts import HostTable
@@ -168,9 +168,8 @@ class Claims:
         record = {**explanation, 'sample': tally.sampled()}
         self.db.transaction(rows.add_decision, _decision(ctx, consumer, request, None, record, message, clock.monotonic() - started))
         LOG.info('no host for %s %s: %s', request.kind, consumer, message)
-        return NoValidHost(
-            message, details=explanation, admin_detail='; '.join(f'{name}: {refused}' for name, refused in tally.sample)[:2000]
-        )
+        why = '; '.join(f'{name}: {of_host(refused)}' for name, refused in tally.sample)
+        return NoValidHost(message, details=explanation, admin_detail=why[:2000])
 
     def dry_run(self, ctx: Context, request: Request) -> dict[str, Any]:
         """What `claim` would answer now. Raises NoValidHost likewise; nothing is taken or written."""

@@ -113,6 +113,15 @@ def sentence(kind: str, explanation: dict[str, Any]) -> str:
     return head[:-2]
 
 
+def of_host(refused: Refused) -> str:
+    """Why one host refused, for administrators."""
+    if refused.dimension in AMOUNTS:
+        name, unit = AMOUNTS[refused.dimension]
+        return f'lacks {name} (want {refused.wanted}{unit}, has {refused.had})'
+    word = WORDS.get(refused.dimension, refused.dimension)
+    return word if refused.wanted is None else f'{word} (want {refused.wanted}, has {refused.had})'
+
+
 def _part(refusal: dict[str, Any]) -> str:
     dimension, count = refusal['dimension'], refusal['count']
     if dimension in AMOUNTS:

@@ -9,10 +9,16 @@ import pathlib
 import random
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _PORTS = range(10240, 32768)  # below those that the kernel gives to outgoing connections, which would take one before it is listened on
 _BLOCK = 256  # ports that belong to one process
+
+
+def _folder() -> pathlib.Path:
+    folder = pathlib.Path(tempfile.gettempdir(), f'pileus-test-ports-{os.getuid()}')
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 class _Mine:
@@ -36,19 +42,40 @@ class _Mine:
         self._ports = itertools.cycle(self._claim())
 
     def _claim(self) -> range:
-        folder = pathlib.Path(tempfile.gettempdir(), f'pileus-test-ports-{os.getuid()}')
-        folder.mkdir(exist_ok=True)
         blocks = list(range(_PORTS.start, _PORTS.stop - _BLOCK + 1, _BLOCK))
         for start in random.sample(blocks, len(blocks)):
-            descriptor = os.open(folder / str(start), os.O_RDWR | os.O_CREAT, 0o600)
+            if self._lock([start]):
+                return range(start, start + _BLOCK)
+        raise RuntimeError(f'no free block of ports; their locks are in {_folder()}')
+
+    def offset(self, ports: Sequence[int]) -> int:
+        """See `free_offset`."""
+        self.next()
+        least, most = _PORTS.start - min(ports), _PORTS.stop - 1 - _BLOCK - max(ports)
+        for offset in random.sample(range(least, most), most - least):
+            places = [port + offset for port in ports]
+            blocks = {port - (port - _PORTS.start) % _BLOCK for port in places}
+            if self._lock(sorted(blocks)):
+                if all(map(_is_free, places)):
+                    return offset
+                self._release(len(blocks))
+        raise RuntimeError(f'no free blocks of ports; their locks are in {_folder()}')
+
+    def _lock(self, blocks: Sequence[int]) -> bool:
+        """Make blocks ours until the process ends: all of them, or none where one is somebody's."""
+        for number, start in enumerate(blocks):
+            descriptor = os.open(_folder() / str(start), os.O_RDWR | os.O_CREAT, 0o600)
+            self._held.append(descriptor)  # never closed otherwise
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                os.close(descriptor)
-                continue
-            self._held.append(descriptor)  # never closed: the block is ours until the process ends
-            return range(start, start + _BLOCK)
-        raise RuntimeError(f'no free block of ports; their locks are in {folder}')
+                self._release(number + 1)
+                return False
+        return True
+
+    def _release(self, number: int) -> None:
+        for _ in range(number):
+            os.close(self._held.pop())
 
 
 _mine = _Mine()
@@ -79,3 +106,8 @@ def _is_free(port: int) -> bool:
 def free_port() -> int:
     """One of them."""
     return free_ports(1)[0]
+
+
+def free_offset(ports: Sequence[int]) -> int:
+    """A number that, added to each of these ports, gives free ones as `free_ports` does."""
+    return _mine.offset(ports)

@@ -62,7 +62,7 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
                 volume_id=volume_id,
                 instance_id=instance_id,
                 status='reserved',
-                mode=body.get('mode') or 'rw',
+                mode='ro' if volumes.is_read_only(volume) else body.get('mode') or 'rw',
                 created_at=now(),
             )
             session.add(mine)

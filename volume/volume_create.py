@@ -9,7 +9,7 @@ from common.clock import now
 from common.context import Context
 from common.errors import InvalidInput, NotFound
 from common.ids import new_id
-from volume import hosts, quotas, sources
+from volume import hosts, quotas, sources, volume_types
 from volume.db import volumes as queries
 from volume.db.models import Volume
 from volume.operations.create import CREATE
@@ -52,7 +52,7 @@ def _add(
     zone: str | None,
 ) -> Volume:  # fmt: skip
     kind = queries.find_type(session, body.get('volume_type') or service.options.default_type)
-    if kind is None or not (kind.is_public or ctx.is_admin):
+    if kind is None or not volume_types.may_use(ctx, session, kind):
         raise NotFound('volume type', body.get('volume_type'))
     quotas.reserve(service, session, _project(ctx), volumes=1, gigabytes=size, largest=size)
     volume = Volume(

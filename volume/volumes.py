@@ -15,12 +15,15 @@ from volume import quotas
 from volume.db import volumes as queries
 from volume.db.models import Volume
 from volume.operations.extend import EXTEND
-from volume.volume_states import EXTENDABLE, EXTENDING, RESETTABLE
+from volume.volume_states import AVAILABLE, EXTENDABLE, EXTENDING, RESETTABLE
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from volume.service import VolumeService
+
+READ_ONLY = 'readonly'
+"""The key of the metadata under which clients look whether a volume is only read."""
 
 
 def target(volume: Volume) -> dict[str, Any]:
@@ -106,3 +109,46 @@ def set_bootable(service: VolumeService, ctx: Context, volume_id: str, bootable:
     with service.db.write() as session:
         volume = find(service, ctx, session, volume_id, 'volume:volumes:update')
         volume.bootable, volume.updated_at = bootable, now()
+
+
+def set_read_only(service: VolumeService, ctx: Context, volume_id: str, read_only: bool) -> None:
+    """Say whether servers that get it from now on may write to it. Raises NotFound, Forbidden, InvalidInput."""
+    with service.db.write() as session:
+        volume = find(service, ctx, session, volume_id, 'volume:volumes:update')
+        if volume.status != AVAILABLE:
+            raise InvalidInput(f'Volume {volume_id} is {volume.status}; it must be available for this.', field='status')
+        volume.volume_metadata, volume.updated_at = {**volume.volume_metadata, READ_ONLY: str(read_only)}, now()
+
+
+def is_read_only(volume: Volume) -> bool:
+    """Whether servers may only read it."""
+    return str(volume.volume_metadata.get(READ_ONLY)).lower() == 'true'
+
+
+def image_metadata(service: VolumeService, ctx: Context, volume_id: str) -> dict[str, str]:
+    """What is known of the image that it begins with. Raises NotFound."""
+    return dict(show(service, ctx, volume_id)[0].image_metadata or {})
+
+
+def change_image_metadata(
+    service: VolumeService, ctx: Context, volume_id: str, changes: dict[str, str], remove: str | None = None
+) -> dict[str, str]:
+    """Add to what is known of the image, or remove one item; gives what results. Raises NotFound, Forbidden."""
+    with service.db.write() as session:
+        volume = find(service, ctx, session, volume_id, 'volume:volumes:update')
+        current = {**(volume.image_metadata or {}), **changes}
+        if remove is not None and current.pop(remove, None) is None:
+            raise NotFound('metadata item', remove)
+        volume.image_metadata, volume.updated_at = current or None, now()
+        return current
+
+
+def summary(service: VolumeService, ctx: Context, everywhere: bool) -> tuple[int, int, dict[str, list[str]]]:
+    """(number, GiB, values of each key of the metadata) of the volumes of the caller's project, or of all."""
+    with service.db.read() as session:
+        number, size, found = queries.summary(session, None if everywhere else str(ctx.project_id))
+    values: dict[str, set[str]] = {}
+    for metadata in found:
+        for key, value in metadata.items():
+            values.setdefault(key, set()).add(value)
+    return number, size, {key: sorted(known) for key, known in values.items()}

@@ -10,7 +10,7 @@ class Dialect:
     """The habits of one upstream service.
 
     member_wrapped: a single thing sits under its key. extra_body / extra_query: `refuse` or `allow` what is not known
-    (a query parameter that is allowed is left out, `keep`: handlers find it in `call.query`). many_filters: filters may be
+    (the query of lists only: a parameter that is allowed is left out, `keep`: handlers find it in `call.query`). many_filters: filters may be
     repeated and are lists. links: style of paging links. fields_parameter: `?fields=` picks the fields of the answer.
     max_limit: the longest page, and the one given where the client asks for none. empty_id_is_unknown: `/things/` asks for the thing
     without an id, which there is not, instead of for the list.
@@ -36,7 +36,7 @@ DIALECTS = {
         Dialect('identity', 'identity', extra_body='allow', links='keystone', always_links=True, max_limit=None),
         Dialect('compute', 'compute', request_id_header='x-compute-request-id'),
         Dialect('volume', 'volume'),
-        Dialect('network', 'network', many_filters=True, fields_parameter=True, max_limit=None),
+        Dialect('network', 'network', extra_query='refuse', many_filters=True, fields_parameter=True, max_limit=None),
         Dialect('image', 'image', member_wrapped=False, extra_body='allow', extra_query='keep', links='glance', empty_id_is_unknown=True),
     )
 }

@@ -171,7 +171,7 @@ def _query_plan(resource: Resource, route: Route, version: Version | None, diale
     declared, extra = _declared_query(route.query)
     paging = listing if route.paging is None else route.paging
     fields = dialect.fields_parameter and route.method == 'GET'
-    keep = extra or ('allow' if dialect.extra_query == 'keep' and not listing else dialect.extra_query)
+    keep = extra or (dialect.extra_query if listing else 'allow')
     return QueryPlan(parameters_of(filters, declared, dialect.many_filters), keep, paging, fields)
 
 

@@ -106,7 +106,7 @@ class Router:
                 allowed.add('HEAD')
             text = ', '.join(sorted(allowed))
             raise MethodNotAllowed(f'The method {method[:20]} is not allowed for this resource; allowed: {text}.', headers={'Allow': text})
-        raise RouteNotFound(message='The resource could not be found.')
+        raise RouteNotFound(message=f'The resource could not be found: there is nothing at {path[:120]} in this API.')
 
     def _walk(
         self, node: _Node, segments: list[str], at: int, values: tuple[str, ...], method: str, version: Version | None, allowed: set[str]

@@ -110,8 +110,7 @@ class Database:
 
     def _make_sqlite_engines(self) -> None:
         path = pathlib.Path(self.url.database or '')
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700)
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # parent and child of a supervisor come here at the same moment
         self._path = str(path.resolve())
         self._lock = _file_lock(self._path)
         self._writer = _sqlite_engine(self.url, 'BEGIN IMMEDIATE')

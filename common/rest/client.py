@@ -34,19 +34,20 @@ class ServiceToken:
 
     def get(self) -> str:
         """A valid token. Raises Unavailable when identity does not answer, Unauthorized when it refuses."""
-        if self._token is not None and timestamp() < self._expires_at - _RENEW_BEFORE:
-            return self._token
+        token = self._token  # which another thread may forget at any moment
+        if token is not None and timestamp() < self._expires_at - _RENEW_BEFORE:
+            return token
         with self._lock:
-            if self._token is None or timestamp() >= self._expires_at - _RENEW_BEFORE:
-                self._ask()
-            assert self._token is not None
-            return self._token
+            token = self._token
+            if token is None or timestamp() >= self._expires_at - _RENEW_BEFORE:
+                token = self._ask()
+            return token
 
     def forget(self) -> None:
         """It was refused; the next `get` asks anew."""
         self._token = None
 
-    def _ask(self) -> None:
+    def _ask(self) -> str:
         domain = {'id': 'default'}
         user = {'name': self._user, 'domain': domain, 'password': self._password}
         body = {
@@ -62,8 +63,9 @@ class ServiceToken:
             raise Unauthorized(
                 'The services of this cloud cannot sign in. Run identity-manage bootstrap.', admin_detail=f'{self._user}: {answer.status}'
             )
-        self._token = answer.headers['x-subject-token']
         self._expires_at = _seconds(json_module.loads(text)['token']['expires_at'])
+        self._token = token = answer.headers['x-subject-token']
+        return token
 
 
 def _seconds(text: str) -> float:

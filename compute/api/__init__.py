@@ -1,7 +1,7 @@
 """HTTP resources of the compute service."""
 
 from common.operations.api import events_resource
-from compute.api import operator, quotas
+from compute.api import hypervisors, operator, quotas, usage
 from compute.api.attachments import ATTACHMENTS, INTERFACES
 from compute.api.flavors import FLAVORS
 from compute.api.images import IMAGES
@@ -21,8 +21,10 @@ RESOURCES = [
     FLAVORS,
     KEYPAIRS,
     IMAGES,
+    *hypervisors.RESOURCES,
     *operator.RESOURCES,
     *quotas.RESOURCES,
+    *usage.RESOURCES,
     events_resource('compute'),
 ]
 

@@ -28,10 +28,13 @@ FLAVOR = answer({
 _KEYPAIR = {'name': str, 'public_key': str, 'fingerprint': str, 'type?': str, 'user_id?': str, 'private_key?': str}
 KEYPAIR = answer(_KEYPAIR)
 KEYPAIRS = answer({'keypairs': [{'keypair': _KEYPAIR}]})
-HYPERVISOR = answer({
+_HYPERVISOR = {
     'id': (str, int), 'hypervisor_hostname': str, 'state': str, 'status': str, 'hypervisor_type?': str, 'hypervisor_version?': int,
-    'host_ip?': str, 'service?': {'id': (str, int), 'host': str, 'disabled_reason': (str, None)}, 'vcpus?': int, 'memory_mb?': int,
-})  # fmt: skip
+    'host_ip?': str, 'service?': {'id': (str, int), 'host': str, 'disabled_reason': (str, None)}, 'vcpus?': int, 'memory_mb?': int, 'running_vms?': int,
+    'servers?': [{'uuid': str, 'name': str}],
+}  # fmt: skip
+HYPERVISOR = answer(_HYPERVISOR)
+HYPERVISORS = answer({'hypervisors': [_HYPERVISOR]})
 STATISTICS = answer({'hypervisor_statistics': {str: int}})
 SERVICE = answer({
     'id': (str, int), 'binary': str, 'host': str, 'zone': str, 'status': str, 'state': str, 'updated_at': (str, None),
@@ -67,3 +70,13 @@ ACCESS = answer({'flavor_access': [{'flavor_id': str, 'tenant_id': str}]})
 EXTRA_SPECS = answer({'extra_specs': {str: str}})
 AGGREGATES = answer({'aggregates': [object]})
 UPTIME = answer({'hypervisor': {'id': (str, int), 'hypervisor_hostname': str, 'state': str, 'status': str, 'uptime': str}})
+_USED = {
+    'tenant_id': str, 'start': str, 'stop': str, 'total_hours': float, 'total_vcpus_usage': float, 'total_memory_mb_usage': float,
+    'total_local_gb_usage': float,
+    'server_usages?': [{
+        'instance_id': str, 'name': str, 'tenant_id': str, 'flavor': str, 'vcpus': int, 'memory_mb': int, 'local_gb': int, 'started_at': str,
+        'ended_at': (str, None), 'uptime': int, 'hours': float, 'state': str,
+    }],
+}  # fmt: skip
+USAGES = answer({'tenant_usages': [_USED], 'tenant_usages_links?': _LINKS})
+USAGE = answer({'tenant_usage': {f'{name.removesuffix("?")}?': form for name, form in _USED.items()}, 'tenant_usage_links?': _LINKS})

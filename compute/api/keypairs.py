@@ -41,14 +41,13 @@ def view(call: Call, pair: KeyPair, *, whole: bool = False) -> dict[str, Any]:
 
 
 def list_keypairs(call: Call) -> Reply:
-    """The caller's key pairs."""
-    page = call.paging('name:asc') if minor(call) >= 35 else None
+    """The caller's key pairs. Pages came with version 2.35; whoever asks an older one for a page gets one, too: clients do."""
+    page = call.paging('name:asc')
+    limit = page.limit if minor(call) >= 35 or page.given is not None else None
     with call.service.db.read() as session:
-        found = queries.list_keypairs(
-            session, _user(call, call.query.get('user_id')), page.limit if page else None, page.marker if page else None
-        )
+        found = queries.list_keypairs(session, _user(call, call.query.get('user_id')), limit, page.marker)
     body: dict[str, Any] = {'keypairs': [{'keypair': view(call, pair)} for pair in found]}
-    if page is not None and page.given is not None and found and len(found) == page.limit:
+    if minor(call) >= 35 and page.given is not None and found and len(found) == page.limit:
         href = call.url(f'/v2.1/os-keypairs?limit={page.limit}&marker={found[-1].name}')
         body['keypairs_links'] = [{'rel': 'next', 'href': href}]
     return Reply(body, wrap=False)

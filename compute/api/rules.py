@@ -51,6 +51,8 @@ KEYPAIR_RULES = [
 ]
 OTHER_RULES = [
     Rule('compute:limits:show', READER, 'Show the limits of the project'),
+    Rule('compute:usage:list', ADMIN, 'See what all projects used'),
+    Rule('compute:usage:show', READER, 'See what the project used'),
     Rule('compute:quotas:show', READER, 'Show quotas'),
     Rule('compute:quotas:update', ADMIN, 'Change quotas'),
     Rule('compute:availability_zones:list', READER, 'List availability zones'),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.api import ACTIONS, GET, Action, Call, Enum, Int, Obj, Reply, Resource, Str
+from common.api import ACTIONS, GET, Action, Call, Enum, Int, Ip, Obj, Reply, Resource, Str, Uuid
 from common.api.types import Raw
 from common.errors import Conflict, NotFound
-from compute import security_groups, servers, snapshots
+from compute import fixed_addresses, security_groups, servers, snapshots
 from compute.api import answers
 from compute.api.server_schemas import METADATA, NAME
 from compute.api.versions import minor
@@ -113,6 +113,16 @@ def remove_group(call: Call) -> None:
     security_groups.change(call.service, call.ctx, call.params['id'], call.body['name'], present=False)
 
 
+def add_fixed_address(call: Call) -> None:
+    """Give it another address in a network it is in."""
+    fixed_addresses.add(call.service, call.ctx, call.params['id'], call.body['networkId'])
+
+
+def remove_fixed_address(call: Call) -> None:
+    """Take an address from it."""
+    fixed_addresses.remove(call.service, call.ctx, call.params['id'], call.body['address'])
+
+
 def create_image(call: Call) -> Reply:
     """Make an image of its disk."""
     body = call.body
@@ -198,6 +208,16 @@ ACTION_ROUTES = Resource(
                     policy='compute:servers:create_backup',
                     body=Obj({**_COPY, 'backup_type': Str(255), 'rotation': Int(0, 1000)}, required=['name', 'backup_type', 'rotation']),
                     response=answers.IMAGE_MADE,
+                ),
+                'addFixedIp': Action(
+                    add_fixed_address,
+                    policy='compute:interfaces:attach',
+                    body=Obj({'networkId': Uuid}, required=['networkId']),
+                    until='2.43',
+                ),
+                # Upstream ends this with 2.43; `openstack server remove fixed ip` asks for it with the newest version all the same.
+                'removeFixedIp': Action(
+                    remove_fixed_address, policy='compute:interfaces:detach', body=Obj({'address': Ip}, required=['address'])
                 ),
                 'addSecurityGroup': Action(add_group, policy='compute:servers:security_groups', body=_GROUP),
                 'removeSecurityGroup': Action(remove_group, policy='compute:servers:security_groups', body=_GROUP),

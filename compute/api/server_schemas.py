@@ -52,6 +52,7 @@ _COUNT = {
 _BOOLEAN = {'type': ['boolean', 'string', 'null'], 'maxLength': 8, 'x-says': 'true or false'}
 _ADDRESS_4 = {'type': 'string', 'maxLength': 15, 'pattern': r'^(\d{1,3}(\.\d{1,3}){3})?$', 'x-says': 'an IPv4 address or nothing'}
 _ADDRESS_6 = {'type': 'string', 'maxLength': 45, 'pattern': r'^[0-9a-fA-F:.]*$', 'x-says': 'an IPv6 address or nothing'}
+_TAG = {'type': 'string', 'minLength': 1, 'maxLength': 60, 'pattern': '^[^,/]*$', 'x-says': 'a text of 1 to 60 characters without , and /'}
 _DISK_CONFIG = {'type': 'string', 'enum': ['AUTO', 'MANUAL']}
 
 _FLAG = {'type': ['boolean', 'string', 'null'], 'maxLength': 8}
@@ -125,7 +126,7 @@ CREATE = Raw(
             },
             'user_data': {'type': ['string', 'null']},
             'description': _NULL_TEXT,
-            'tags': {'type': 'array', 'maxItems': 50, 'items': {'type': 'string', 'minLength': 1, 'maxLength': 60, 'pattern': '^[^,/]*$'}},
+            'tags': {'type': 'array', 'maxItems': 50, 'items': _TAG},
             'host': {'type': 'string', 'minLength': 1, 'maxLength': 255},
             'hypervisor_hostname': {'type': 'string', 'minLength': 1, 'maxLength': 255},
             'hostname': {'type': 'string', 'minLength': 2, 'maxLength': 63, 'pattern': r'^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$'},

@@ -25,6 +25,8 @@ def _page(call: Call) -> tuple[Any, Any, Any]:
         raise InvalidInput(f'Servers cannot be sorted by {unknown[0][:64]}; known: {", ".join(SORTABLE)}.', field='sort_key')
     if 'id' not in dict(order):
         order.append(('id', order[-1][1]))
+    if minor(call) >= 75:
+        server_lists.check_filters(call.query)
     asked = str(call.query.get('all_tenants', '')).lower() in ('1', 'true', 'yes', 'on', '')
     everywhere = 'all_tenants' in call.query and asked
     if everywhere:

@@ -15,6 +15,11 @@ def deleted(wanted: bool) -> ColumnElement[bool]:
     return COLUMNS['deleted'].is_(wanted)
 
 
+def nothing() -> ColumnElement[bool]:
+    """No server at all."""
+    return false()
+
+
 def equal(column: str, value: Any) -> ColumnElement[bool]:
     """One value, or one of several."""
     return COLUMNS[column].in_(value) if isinstance(value, list) else COLUMNS[column] == value

@@ -166,6 +166,24 @@ def on_hosts(session: Session, hosts: Sequence[str]) -> dict[str, Row[Any]]:
     return found
 
 
+def number_on_hosts(session: Session) -> dict[str, int]:
+    """How many servers are on each host that has any."""
+    rows = session.execute(
+        select(Server.host, func.count()).where(Server.host.is_not(None), Server.deleted.is_(False)).group_by(Server.host)
+    )
+    return {str(host): int(number) for host, number in rows}
+
+
+def names_on_hosts(session: Session, hosts: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """(id, name) of the servers on each of the hosts that has any, oldest first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for some in _chunks(hosts):
+        query = select(Server.host, Server.id, Server.name).where(Server.host.in_(some), Server.deleted.is_(False))
+        for host, server_id, name in session.execute(query.order_by(Server.created_at, Server.id)):
+            found.setdefault(str(host), []).append((server_id, name))
+    return found
+
+
 def known(session: Session, server_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """(id, host, vm_state, updated_at) of those of the ids that are servers, deleted ones too."""
     found: dict[str, Row[Any]] = {}

@@ -23,6 +23,7 @@ OFFERED: dict[str, tuple[str, str]] = {
     'extraroute': ('Neutron Extra Route', 'Extra routes of routers'),
     'extraroute-atomic': ('Atomically add/remove extra routes', 'Adding and removing extra routes one by one'),
     'fip-port-details': ('Floating IP Port Details Extension', 'The port that a floating IP leads to'),
+    'filter-validation': ('Filter parameters validation', 'What a list cannot be filtered by is refused'),
     'ip-substring-filtering': ('IP address substring filtering', 'Ports by a part of their address'),
     'l3_agent_scheduler': ('L3 Agent Scheduler', 'Which agent runs a router'),
     'net-mtu': ('Network MTU', 'The largest packet of a network'),

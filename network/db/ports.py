@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from common.db.prepared import prepared
+from common.errors import InvalidInput
 from network.db import lists
 from network.db.models import ALLOCATIONS, MEMBERSHIPS, NETWORKS, PORTS
 from network.db.rows import chunks, insert_all
@@ -43,10 +44,17 @@ def visible(viewer: str | None) -> Any | None:
 
 
 def with_fixed_ips(values: Sequence[str]) -> Any:
-    """Ports with an address as in `ip_address=10.0.0.4`, `subnet_id=...`, `ip_address_substr=10.0`; all of them about one address."""
+    """Ports with an address as in `ip_address=10.0.0.4`, `subnet_id=...`, `ip_address_substr=10.0`; all of them about one address.
+
+    Raises InvalidInput for what is none of these.
+    """
     wanted: dict[str, list[str]] = {}
     for value in values:
         name, _, what = str(value).partition('=')
+        if name.strip() not in ('ip_address', 'subnet_id', 'ip_address_substr') or not what:
+            raise InvalidInput(
+                f'fixed_ips is ip_address=..., subnet_id=... or ip_address_substr=..., not {str(value)[:60]!r}.', field='fixed_ips'
+            )
         wanted.setdefault(name.strip(), []).append(what.strip())
     query = sa.select(_A.port_id)
     if 'ip_address' in wanted:

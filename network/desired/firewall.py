@@ -60,4 +60,4 @@ def _remote(prefix: str | None) -> str | None:
 def address_sets(rules: Iterable[Rule], members: Mapping[str, Iterable[str]]) -> tuple[AddressSet, ...]:
     """The sets that rules refer to; one without members lets nobody in."""
     named = {rule.remote_set for rule in rules if rule.remote_set}
-    return tuple(AddressSet(group, tuple(sorted(members.get(group, ())))) for group in sorted(named))
+    return tuple(AddressSet(group, tuple(sorted(set(members.get(group, ()))))) for group in sorted(named))

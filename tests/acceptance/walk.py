@@ -51,7 +51,7 @@ class Walk:
         if not condition:
             sys.exit(f'FAILED: {what}')
 
-    def ssh(self, address: str, key: pathlib.Path, command: str, seconds: float = 90) -> str:
+    def ssh(self, address: str, key: pathlib.Path, command: str, seconds: float = 240) -> str:
         """What a command prints in a guest, once it answers."""
         end = time.monotonic() + seconds
         while True:
@@ -62,7 +62,7 @@ class Walk:
                 sys.exit(f'FAILED: ssh {address}: {done.stderr.strip()}')
             time.sleep(0.5)
 
-    def status(self, kind: str, name: str, wanted: str, seconds: float = 60) -> None:
+    def status(self, kind: str, name: str, wanted: str, seconds: float = 180) -> None:
         """Wait for a status."""
         end = time.monotonic() + seconds
         while self.run(kind, 'show', name)['status'] != wanted:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -65,3 +65,12 @@ def patiently(client: Client, method: str, service: str, path: str, body: Any = 
             what = str(error)
         assert time.monotonic() < end, f'{method} {service} {path}: {what}'
         time.sleep(0.1)
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    """The first true value of a condition; fails with these words when there is none in time."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f'not so in time: {what}'
+        time.sleep(0.2)
+    return value

@@ -17,7 +17,7 @@ import pytest
 from pileus import daemons as host_daemons
 from pileus.daemons import Daemons
 from tests.bench.client import Client
-from tests.chaos.cloud import client_of, distributed, needs_servers, patiently
+from tests.chaos.cloud import client_of, distributed, needs_servers, patiently, until
 
 pytestmark = [needs_servers, pytest.mark.slow, pytest.mark.timeout(600)]
 SILENCE = 20.0
@@ -55,17 +55,10 @@ class Boots:
         assert len(set(addresses)) == len(addresses) == len(self.made)
         for server in self.made:
             assert patiently(self.client, 'DELETE', 'compute', f'/servers/{server}')[0] == 204
-        until(lambda: not self.ports(), 'ports are left over')
+        until(lambda: not self.ports(), 'no port is left over')
 
     def ports(self) -> list[dict[str, Any]]:
         return list(self.client.ask('GET', 'network', f'/v2.0/ports?network_id={self.network}&device_owner=compute:nova')['ports'])
-
-
-def until(condition: Any, what: str, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.2)
 
 
 def rabbitmqctl(state: pathlib.Path, *words: str) -> None:
@@ -126,14 +119,14 @@ def test_a_server_of_a_silent_host_is_gone_for_its_user_at_once_and_from_the_hos
     assert kept, 'the host has a guest and a disk'
     os.kill(worker, signal.SIGSTOP)
     try:
-        until(lambda: all(one['state'] == 'down' for one in computes(boots.client)), 'the hosts count as alive')
+        until(lambda: all(one['state'] == 'down' for one in computes(boots.client)), 'the hosts count as down')
         assert patiently(boots.client, 'DELETE', 'compute', f'/servers/{server}')[0] == 204
         assert patiently(boots.client, 'GET', 'compute', f'/servers/{server}')[0] == 404
         assert all(path.exists() for path in kept), 'nobody is there to remove them'
     finally:
         os.kill(worker, signal.SIGCONT)
-    until(lambda: not any(path.exists() for path in kept), 'the host keeps what is deleted')
-    until(lambda: not boots.ports(), 'ports are left over')
+    until(lambda: not any(path.exists() for path in kept), 'the host has removed what is deleted')
+    until(lambda: not boots.ports(), 'no port is left over')
 
 
 def computes(client: Client) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ import pytest
 
 from pileus.first_light import ssh_command
 from tests.bench.client import Client
+from tests.chaos.cloud import until
 
 COMMANDS = ('libvirtd', 'qemu-system-x86_64', 'tgtd', 'dnsmasq', 'ip', 'iptables-save', 'ssh')
 LACKING = 'root' if os.geteuid() != 0 else ', '.join(name for name in COMMANDS if not shutil.which(name))
@@ -65,10 +66,7 @@ def processes(state: pathlib.Path, name: str = '') -> list[int]:
 def cut_power(state: pathlib.Path) -> None:
     for pid in processes(state):
         os.kill(pid, signal.SIGKILL)
-    end = time.monotonic() + 20
-    while processes(state, 'qemu-system'):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: not processes(state, 'qemu-system'), 'no guest runs')
     forget_network()
 
 
@@ -101,6 +99,10 @@ class User:
 
     def addresses(self) -> list[str]:
         return sorted(one['addr'] for one in self.server()['addresses']['private'])
+
+    def rests_in(self, status: str) -> bool:
+        server = self.server()
+        return server['status'] == status and server['OS-EXT-STS:task_state'] is None
 
     def recoveries(self) -> int:
         path = f'/servers/{self.server()["id"]}/os-instance-actions'
@@ -139,15 +141,9 @@ def test_a_power_cut_costs_a_guest_nothing_but_a_boot(state: pathlib.Path) -> No
 
     (guest,) = processes(state, 'qemu-system')
     os.kill(guest, signal.SIGKILL)
-    end = time.monotonic() + 120
-    while user.recoveries() < 2 or user.server()['status'] != 'ACTIVE' or user.server()['OS-EXT-STS:task_state']:
-        assert time.monotonic() < end, user.server()
-        time.sleep(0.5)
+    until(lambda: user.recoveries() == 2 and user.rests_in('ACTIVE'), 'the guest runs again', 240)
     assert user.says('cat kept.txt') == 'kept'
 
     user.says('sudo poweroff')
-    end = time.monotonic() + 120
-    while user.server()['status'] != 'SHUTOFF':
-        assert time.monotonic() < end, user.server()
-        time.sleep(0.5)
+    until(lambda: user.rests_in('SHUTOFF'), 'the server is off', 240)
     assert user.recoveries() == 2, 'a guest that shuts itself down wants to be off'

@@ -38,6 +38,16 @@ class TestCloud:
         """A bare client of a user."""
         return Client(self.auth_url, user, password or state_files.secret(self.state, f'{user}-password'), project or user)
 
+    def newcomer(self, name: str) -> Client:
+        """A client of a new user, who is a member of a new project of the same name and nothing else."""
+        ask, password = self.client().ask, f'{name}-Pass1'
+        project = ask('POST', 'identity', '/projects', {'project': {'name': name, 'domain_id': 'default'}})['project']['id']
+        user = {'user': {'name': name, 'domain_id': 'default', 'password': password}}
+        made = ask('POST', 'identity', '/users', user)['user']['id']
+        role = ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
+        ask('PUT', 'identity', f'/projects/{project}/users/{made}/roles/{role}')
+        return self.client(name, password=password)
+
     def sdk(self, user: str = 'admin') -> Any:
         """An openstacksdk connection of a user."""
         import openstack

@@ -5,7 +5,7 @@ from volume.api.attachments import ATTACHMENTS
 from volume.api.limits import LIMITS
 from volume.api.messages import MESSAGES
 from volume.api.quota_sets import QUOTAS
-from volume.api.services import SERVICES, ZONES
+from volume.api.services import POOLS, SERVICES, ZONES
 from volume.api.snapshots import SNAPSHOTS
 from volume.api.types import TYPES
 from volume.api.versions import VERSIONS
@@ -23,6 +23,7 @@ RESOURCES = [
     LIMITS,
     SERVICES,
     ZONES,
+    POOLS,
     MESSAGES,
     events_resource('volume'),
 ]

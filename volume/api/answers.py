@@ -23,6 +23,11 @@ ATTACHMENT = answer({
 TYPE = answer({
     'id': str, 'name': str, 'description': (str, None), 'is_public': bool, 'extra_specs?': {str: str}, 'qos_specs_id?': (str, None),
 })  # fmt: skip
+IMAGE_METADATA = answer({'metadata': {str: str}})
+SUMMARY = answer({'volume-summary': {'total_count': int, 'total_size': int, 'metadata?': {str: [str]}}})
+EXTRA_SPEC = answer({str: str})
+EXTRA_SPECS = answer({'extra_specs': {str: str}})
+TYPE_ACCESS = answer({'volume_type_access': [{'volume_type_id': str, 'project_id': str}]})
 _MESSAGE = {
     'id': str, 'event_id': str, 'resource_type': str, 'resource_uuid': str, 'message_level': str, 'user_message': str,
     'request_id': (str, None), 'created_at': str, 'guaranteed_until': str, 'links': [{'rel': str, 'href': str}],
@@ -35,3 +40,4 @@ SERVICE = answer({
     'binary': str, 'host': str, 'zone': str, 'status': str, 'state': str, 'updated_at': (str, None), 'disabled_reason?': (str, None),
 })  # fmt: skip
 ZONES = answer({'availabilityZoneInfo': [{'zoneName': str, 'zoneState': {'available': bool}}]})
+POOLS = answer({'pools': [{'name': str, 'capabilities?': dict}]})

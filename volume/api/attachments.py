@@ -28,7 +28,9 @@ def view(call: Call, found: Attachment) -> dict[str, Any]:
     connection = found.connection_info if call.allowed('volume:attachments:show_connection') else None
     info: dict[str, Any] = {}
     if connection:
-        info = {**connection['data'], 'driver_volume_type': connection['driver_volume_type'], 'attachment_id': found.id}
+        info = {
+            **connection['data'], 'driver_volume_type': connection['driver_volume_type'], 'attachment_id': found.id, 'access_mode': found.mode,
+        }  # fmt: skip
     return {
         'id': found.id,
         'volume_id': found.volume_id,

@@ -28,7 +28,7 @@ def _with_types(call: Call, values: dict[str, Any], unlimited: Any) -> dict[str,
     from volume.db import volumes as queries
 
     with call.service.db.read() as session:
-        names = [kind.name for kind in queries.types(session)]
+        names = sorted(queries.type_names(session).values())
     return {**values, **{f'{word}_{name}': unlimited for name in names for word in ('volumes', 'gigabytes', 'snapshots')}}
 
 

@@ -12,6 +12,7 @@ from common.errors import InvalidInput, NotFound
 from common.policy import ADMIN, MEMBER, READER, Rule
 from volume import snapshots
 from volume.api import answers
+from volume.api.filters import refuse_unknown
 from volume.db import snapshots as queries
 from volume.db.models import Snapshot
 
@@ -53,6 +54,7 @@ def view(call: Call, snapshot: Snapshot, *, whole: bool = True) -> dict[str, Any
 
 
 def _page(call: Call, *, whole: bool) -> Reply:
+    refuse_unknown(call, 'Snapshots')
     page = call.paging('created_at:desc,id:desc')
     order = list(page.sort)
     if 'id' not in dict(order):
@@ -66,7 +68,9 @@ def _page(call: Call, *, whole: bool) -> Reply:
                 marker = snapshots.find(call.service, call.ctx, session, page.marker)
             except NotFound:
                 raise InvalidInput(f'The marker {page.marker[:64]} is not a snapshot that you can see.', field='marker') from None
-        found = queries.list_snapshots(session, project, call.filters, order, page.limit or 1000, marker, page.offset)
+        found = queries.list_snapshots(
+            session, project, call.filters, order, 1000 if page.limit is None else page.limit, marker, page.offset
+        )
     return call.paged([view(call, snapshot, whole=whole) for snapshot in found], page)
 
 

@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from common import clock
-from common.api import DELETE, GET, POST, PUT, Call, Map, Obj, Reply, Resource, Str
+from common.api import DELETE, GET, POST, PUT, Bool, Call, Map, Obj, Reply, Resource, Str
 from common.api.metadata import metadata_routes
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from common.policy import ADMIN, MEMBER, READER, Rule
 from volume import volume_create, volume_delete, volumes
 from volume.api import answers
+from volume.api.filters import refuse_unknown
 from volume.db import volumes as queries
 from volume.db.models import Attachment, Volume
 
@@ -107,7 +108,10 @@ def _page(call: Call) -> tuple[list[Volume], Any, dict[str, list[Attachment]]]:
         order.append(('id', order[-1][1]))
     everywhere = call.query.get('all_tenants') and call.allowed('volume:volumes:list_all')
     project = call.query.get('project_id') if everywhere else call.ctx.project_id
-    filters = {name: value for name, value in call.filters.items() if name not in _ADMIN_FILTERS or everywhere}
+    _check_filters(call)
+    filters = dict(call.filters)
+    if 'volume_type' in filters:
+        filters['volume_type_id'] = _type_id(call, filters.pop('volume_type'))
     with call.service.db.read() as session:
         marker = None
         if page.marker is not None:
@@ -115,8 +119,24 @@ def _page(call: Call) -> tuple[list[Volume], Any, dict[str, list[Attachment]]]:
                 marker = volumes.find(call.service, call.ctx, session, page.marker)
             except NotFound:
                 raise InvalidInput(f'The marker {page.marker[:64]} is not a volume that you can see.', field='marker') from None
-        found = queries.list_volumes(session, project, filters, _metadata(call), order, page.limit or 1000, marker, page.offset)
+        found = queries.list_volumes(
+            session, project, filters, _metadata(call), order, 1000 if page.limit is None else page.limit, marker, page.offset
+        )
         return found, page, queries.attachments_of(session, [volume.id for volume in found])
+
+
+def _check_filters(call: Call) -> None:
+    """Raise Forbidden or InvalidInput rather than leave a filter out and answer with too much."""
+    if _ADMIN_FILTERS & call.filters.keys():
+        call.authorize('volume:volumes:show_host')
+    refuse_unknown(call, 'Volumes')
+
+
+def _type_id(call: Call, name: str) -> str:
+    """The id of a type that is named by either; what is none finds nothing."""
+    with call.service.db.read() as session:
+        kind = queries.find_type(session, name)
+    return kind.id if kind is not None else ''
 
 
 def _metadata(call: Call) -> dict[str, str]:
@@ -144,6 +164,16 @@ def list_brief(call: Call) -> Reply:
     """A page of volumes, ids and names."""
     found, page, _ = _page(call)
     return call.paged([{'id': volume.id, 'name': volume.name, 'links': links(call, volume.id)} for volume in found], page)
+
+
+def summary(call: Call) -> Reply:
+    """How many volumes there are and how large they are together."""
+    everywhere = bool(call.query.get('all_tenants')) and call.allowed('volume:volumes:list_all')
+    number, size, metadata = volumes.summary(call.service, call.ctx, everywhere)
+    body: dict[str, Any] = {'total_count': number, 'total_size': size}
+    if call.version is not None and call.version >= (3, 36):
+        body['metadata'] = metadata
+    return Reply({'volume-summary': body}, wrap=False)
 
 
 def create_volume(call: Call) -> dict[str, Any]:
@@ -256,13 +286,15 @@ VOLUMES = Resource(
     'volume',
     view=answers.VOLUME,
     rules=RULES,
-    filters=list(queries.FILTERS),
+    filters=[*queries.FILTERS, 'volume_type'],
     sort=list(queries.SORTABLE),
     routes=[
         GET('/v3/{project}/volumes', list_brief, policy='volume:volumes:list', query=_QUERY),
         GET('/v3/{project}/volumes/detail', list_detail, policy='volume:volumes:list', query=_QUERY),
         POST('/v3/{project}/volumes', _create_checked, policy='volume:volumes:create', ok=202, body=_CREATE,
              beside={'OS-SCH-HNT:scheduler_hints': Raw({'type': ['object', 'null']}, 'an object')}),
+        GET('/v3/{project}/volumes/summary', summary, policy='volume:volumes:list', query={'all_tenants': Bool()}, since='3.12', listing=False,
+            response=answers.SUMMARY),
         GET(_ID, show_volume, policy='volume:volumes:show'),
         PUT(_ID, update_volume, policy='volume:volumes:update', body=_UPDATE),
         DELETE(_ID, delete_volume, policy='volume:volumes:delete', ok=202, query={'force': Str(8), 'cascade': Str(8)}),

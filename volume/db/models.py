@@ -105,6 +105,16 @@ class VolumeType(Base):
     created_at: Mapped[datetime.datetime]
 
 
+class VolumeTypeAccess(Base):
+    """A project that may use a type which is not public."""
+
+    __tablename__ = 'volume_type_access'
+
+    type_id: Mapped[Uuid] = mapped_column(ForeignKey('volume_types.id', ondelete='CASCADE'), primary_key=True)
+    project_id: Mapped[Str64] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime.datetime]
+
+
 class VolumeHost(Base):
     """A host with a volume worker, and what its pool said last. Sizes in GiB."""
 

@@ -19,7 +19,8 @@ SORTABLE = {
     name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'created_at', 'updated_at', 'availability_zone', 'bootable', 'host')
 }
 FILTERS = {
-    name: COLUMNS[name] for name in ('id', 'name', 'status', 'size', 'availability_zone', 'bootable', 'multiattach', 'host', 'user_id')
+    name: COLUMNS[name]
+    for name in ('id', 'name', 'status', 'size', 'availability_zone', 'bootable', 'multiattach', 'host', 'user_id', 'volume_type_id')
 }
 # What every creation, or every question how far it is, asks: made once, since making a statement takes longer than the query.
 _BY_ID = select(Volume).where(Volume.id == bindparam('b_id'))
@@ -34,7 +35,6 @@ _ATTACHMENTS_SHOWN = prepared(
     select(Attachment.__table__).where(_ATTACHED['volume_id'] == bindparam('b_volume')).order_by(_ATTACHED['created_at'])
 )
 _ATTACHMENTS = select(Attachment).where(Attachment.volume_id.in_(bindparam('b_volumes', expanding=True))).order_by(Attachment.created_at)
-_TYPES = select(VolumeType).order_by(VolumeType.name)
 _KIND = VolumeType.__table__.columns
 _TYPE_NAMES = prepared(select(_KIND['id'], _KIND['name']))
 _TYPE = prepared(select(VolumeType.__table__).where((_KIND['id'] == bindparam('b_type')) | (_KIND['name'] == bindparam('b_type'))).limit(1))
@@ -153,11 +153,6 @@ def usage(session: Session, project_id: str) -> Row[Any]:
     return session.execute(_USAGE, {'b_project': project_id}).one()
 
 
-def types(session: Session) -> list[VolumeType]:
-    """All volume types by name."""
-    return list(session.scalars(_TYPES).all())
-
-
 def type_names(session: Session) -> dict[str, str]:
     """Names of all volume types by id."""
     return {row.id: row.name for row in session.execute(_TYPE_NAMES)}
@@ -196,6 +191,16 @@ def expected_on(session: Session, host: str) -> tuple[dict[str, int], dict[str, 
         )
     )
     return {row.id: row.size for row in volumes}, {row.id: row.export_secret for row in volumes if row.id in used}
+
+
+def summary(session: Session, project_id: str | None) -> tuple[int, int, list[dict[str, str]]]:
+    """(number, GiB, the metadata that are not empty) of the volumes of a project, or (None) of all."""
+    counted = select(func.count(), func.coalesce(func.sum(COLUMNS['size']), 0))
+    described = select(COLUMNS['metadata'])
+    if project_id is not None:
+        counted, described = (query.where(COLUMNS['project_id'] == project_id) for query in (counted, described))
+    number, size = session.execute(counted).one()
+    return int(number), int(size), [metadata for metadata in session.scalars(described) if metadata]
 
 
 def count_of_type(session: Session, type_id: str) -> int:

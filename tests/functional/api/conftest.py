@@ -89,7 +89,7 @@ class Session:
         if body is not None:
             rest['data'] = json.dumps(body)
             rest.setdefault('headers', {})['Content-Type'] = 'application/json'
-        return self._session.request(method, self.url + path, timeout=30, **rest)
+        return self._session.request(method, self.url + path, timeout=120, **rest)
 
 
 @pytest.fixture

@@ -233,6 +233,7 @@ class Neighbours:
         found = {
             'servers': server, 'os-keypairs': 'theirs-keypair', 'metadata': KEY, 'tags': TAG, 'ips': 'theirs-network',
             'os-volume_attachments': self.volume, 'os-interface': ports[0]['port_id'], 'os-quota-sets': self.theirs.project_id,
+            'os-simple-tenant-usage': self.theirs.project_id,
             'os-instance-actions': actions[-1]['request_id'],
         }  # fmt: skip
         self.things_extra = {'server-port': ports[0]['port_id']}

@@ -144,6 +144,8 @@ ELSEWHERE = {
     'compute:flavors:manage': 'administrators',
     'compute:availability_zones:detail': 'administrators',
     'compute:hypervisors:*': 'administrators',
+    'compute:usage:list': 'administrators',
+    'volume:pools:list': 'administrators',
     'volume:types:manage': 'administrators',
     '*:services:*': 'administrators',
     'network:see_all_projects': 'administrators',

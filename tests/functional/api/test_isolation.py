@@ -34,7 +34,7 @@ HARMLESS = {
     ('GET', '/v1/shared-images/{member}'): 'what the own project shares with the other',
 }
 # Where a project is named in the path, 403 says no more than 404 would: whoever asks knew the project's id before.
-NAMED_PROJECT = ('os-quota-sets', 'quotas')
+NAMED_PROJECT = ('os-quota-sets', 'quotas', 'os-simple-tenant-usage')
 # POST and PUT without a parameter, which make something of the caller's own: what they may point at is in `references`.
 MAKE_OWN = {
     ('identity', '/v3/credentials'), ('image', '/v2/images'), ('image', '/v1/images'), ('volume', '/v3/{project}/volumes'), ('volume', '/v3/{project}/attachments'),
@@ -66,7 +66,7 @@ def seen_by_its_owner(neighbours: Neighbours) -> dict[tuple[str, str], Any]:
     for service in SERVICES:
         for bound in neighbours.routes(service):
             path, unknown = neighbours.path_of(service, bound.route.path)
-            if bound.route.method != 'GET' or unknown or bound.route.stream:
+            if bound.route.method != 'GET' or unknown or bound.route.stream or 'tenant-usage' in path:  # hours go on by themselves
                 continue
             status, data = neighbours.ask(neighbours.theirs, 'GET', service, path)
             if status < 300:
@@ -288,7 +288,8 @@ def test_nothing_points_at_anothers(world: Neighbours, own: Ids, foreign: Ids, w
     status, data = world.ask(world.mine, method, service, path(mine), body(mine, foreign))
     assert status in (400, 403, 404), (what, status, data)
     status, data = world.ask(world.mine, method, service, path(mine), body(mine, mine))
-    assert status < 300 or status == 409 or b'cannot be made from' in data, (what, status, data)
+    busy = b'is being copied' in data  # by the case before
+    assert status < 300 or status == 409 or busy or b'cannot be made from' in data, (what, status, data)
 
 
 def test_a_server_never_starts_on_anothers_volume(world: Neighbours, own: Ids) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pathlib
-import resource
 import socket
+import tracemalloc
 
 import pytest
 from keystoneauth1 import discover
@@ -149,7 +148,7 @@ def raw(url, head, body=b''):
         (b'GET /v9//xs HTTP/1.1', b'404'),
         (b'BREW /v9/xs HTTP/1.1', b'405'),
         (b'GET /v9/xs?limit=-1 HTTP/1.1', b'400'),
-        (b'GET /v9/xs?a=%zz HTTP/1.1', b'200'),
+        (b'GET /v9/xs?a=%zz HTTP/1.1', b'400'),
     ],
 )
 def test_odd_requests_are_refused_cleanly(cloud, url, line, status):
@@ -168,24 +167,25 @@ def test_a_body_that_ends_early_is_refused(cloud, url):
     assert b'NeutronError' in answer
 
 
-def test_a_refused_upload_is_not_held_in_memory(cloud, session, url):
-    """Announce a long body without a token, send it: the connection goes on, and the process does not grow by its size."""
+def test_a_refused_upload_is_not_held_in_memory(cloud, session, url, tmp_path, monkeypatch):
+    """Announce a long body without a token, send it: the connection goes on, and nothing of its size is ever in memory."""
+    monkeypatch.setattr('common.service.http_connection.SKIP_SECONDS', 120.0)  # memory is watched, which takes its time
     call = session(url, None)
-    before = resident()
-    peak = before
-    for _ in range(2):
-        answer = call('POST', '/v9/upload', data=b'a' * 40_000_000, headers={'Content-Type': 'application/octet-stream'})
-        assert answer.status_code == 401
-        peak = max(peak, resident())
-    assert peak - before < 60_000_000
+    body = tmp_path / 'body'
+    with body.open('wb') as file:
+        file.truncate(20_000_000)
+    tracemalloc.start()
+    try:
+        for _ in range(2):
+            with body.open('rb') as file:
+                answer = call('POST', '/v9/upload', data=file, headers={'Content-Type': 'application/octet-stream'})
+            assert answer.status_code == 401
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
     pieces = (b'a' * 10_000 for _ in range(100))
     assert call('POST', '/v9/upload', data=pieces, headers={'Content-Type': 'application/octet-stream'}).status_code == 401
     assert call('GET', '/').status_code == 200
-
-
-def resident():
-    """Bytes of memory this process has in use."""
-    return int(pathlib.Path('/proc/self/statm').read_text().split()[1]) * resource.getpagesize()
 
 
 @pytest.mark.parametrize('body', [b'zz\r\nabc\r\n0\r\n\r\n', b'5\r\nabc', b'-5\r\nabc\r\n0\r\n\r\n'])

@@ -6,26 +6,15 @@ import dataclasses
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
 import pytest
 
+from tests.ports import free_offset
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 _STANDARD = (5000, 8774, 9292, 8776, 9696, 8775, 8777)
-
-
-def free_offset():
-    """A number that, added to the standard ports, gives free ones."""
-    for offset in range(11_000 + os.getpid() % 400 * 50, 50_000, 50):
-        try:
-            for port in _STANDARD:
-                socket.create_server(('127.0.0.1', port + offset)).close()
-        except OSError:
-            continue
-        return offset
-    raise RuntimeError('no free ports')
 
 
 def pileus(*words, state=None, environment=None, **rest):
@@ -74,7 +63,7 @@ class Cloud:
 @pytest.fixture(scope='session')
 def cloud(tmp_path_factory):
     state = tmp_path_factory.mktemp('cloud') / 'state'
-    words = ['up', '--simulated', '--hosts', '3', '--port-offset', str(free_offset()), '--set', 'identity.password_hash_rounds=4']
+    words = ['up', '--simulated', '--hosts', '3', '--port-offset', str(free_offset(_STANDARD)), '--set', 'identity.password_hash_rounds=4']
     done = pileus(*words, state=state)
     try:
         assert done.returncode == 0, done.stderr

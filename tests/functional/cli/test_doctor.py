@@ -5,11 +5,9 @@ from __future__ import annotations
 import collections
 import http.server
 import json
-import socket
 import sqlite3
 import sys
 import threading
-import time
 
 import pytest
 
@@ -18,6 +16,8 @@ from pileus import checks_cloud, checks_host, doctor
 from pileus import settings as state_files
 from pileus.daemons import Daemon, Daemons
 from pileus.doctor import PROBLEM, WARNING, Site, Skip
+from tests.functional.cloud import eventually
+from tests.ports import free_port, free_ports
 
 
 @pytest.fixture
@@ -27,9 +27,8 @@ def folder(tmp_path):
 
     def new(**groups):
         state_files.make_secrets(tmp_path)
-        with contextlib_closing_ports(7) as ports:
-            names = ('identity', 'compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
-            endpoints = {name: f'http://127.0.0.1:{port}' for name, port in zip(names, ports, strict=True)}
+        names = ('identity', 'compute', 'image', 'volume', 'network', 'metadata', 'scheduler')
+        endpoints = {name: f'http://127.0.0.1:{port}' for name, port in zip(names, free_ports(len(names)), strict=True)}
         values = {
             'service': {'state_dir': tmp_path, 'host': 'h1'},
             'endpoints': endpoints,
@@ -46,20 +45,6 @@ def folder(tmp_path):
     yield new
     for site in made:
         site.close()
-
-
-class contextlib_closing_ports:  # noqa: N801
-    """Ports that nobody listens on, once the block has ended."""
-
-    def __init__(self, count):
-        self._sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(count)]
-
-    def __enter__(self):
-        return [one.getsockname()[1] for one in self._sockets]
-
-    def __exit__(self, *_):
-        for one in self._sockets:
-            one.close()
 
 
 def one(found):
@@ -170,9 +155,7 @@ def test_a_process_that_died(folder):
     site = folder()
     daemons = Daemons(site.state)
     daemons.start(Daemon('rabbitmq', ['sleep', '0.05'], lambda: True))
-    deadline = time.monotonic() + 60
-    while daemons.running('rabbitmq') and time.monotonic() < deadline:
-        time.sleep(0.01)
+    eventually(lambda: not daemons.running('rabbitmq'))
     finding = one(checks_cloud.processes(site))
     assert 'rabbitmq was started and does not run any more' in finding.what
     assert 'rabbitmq.log' in finding.remedy
@@ -191,9 +174,7 @@ def test_databases_that_were_never_made_or_are_of_another_release(folder):
 
 
 def test_a_database_that_does_not_answer(folder):
-    with contextlib_closing_ports(1) as (port,):
-        pass
-    site = folder(database={'url_template': f'mysql+pymysql://u:hunter2@127.0.0.1:{port}/{{service}}'})
+    site = folder(database={'url_template': f'mysql+pymysql://u:hunter2@127.0.0.1:{free_port()}/{{service}}'})
     found = list(checks_cloud.databases(site))
     assert found
     assert all('does not answer' in finding.what and 'hunter2' not in finding.what for finding in found)
@@ -202,9 +183,7 @@ def test_a_database_that_does_not_answer(folder):
 def test_a_broker_that_does_not_answer(folder):
     with pytest.raises(Skip):
         list(checks_cloud.broker(folder()))
-    with contextlib_closing_ports(1) as (port,):
-        pass
-    finding = one(checks_cloud.broker(folder(messaging={'url': f'amqp://guest:hunter2@127.0.0.1:{port}//'})))
+    finding = one(checks_cloud.broker(folder(messaging={'url': f'amqp://guest:hunter2@127.0.0.1:{free_port()}//'})))
     assert 'does not answer' in finding.what
     assert 'hunter2' not in finding.what
     assert 'not lost' in finding.remedy

@@ -8,6 +8,7 @@ import re
 import time
 
 from tests.functional.cloud import eventually, running
+from tests.functional.compute.servers import make_flavor, make_image, make_network
 
 HOSTS, EACH, ASKED = 15, 10, 200
 
@@ -19,12 +20,9 @@ def test_exactly_as_many_as_fit_become_active(tmp_path: pathlib.Path) -> None:
         client = cloud.client()
         client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': -1, 'cores': -1, 'ram': -1}})
         client.ask('PUT', 'network', f'/v2.0/quotas/{client.project_id}', {'quota': {'port': -1}})
-        client.ask('POST', 'compute', '/flavors', {'flavor': {'id': '1', 'name': 'm1', 'ram': 512, 'vcpus': 1, 'disk': 1}})
-        image = client.ask('POST', 'image', '/v2/images', {'name': 'i', 'disk_format': 'raw', 'container_format': 'bare'})['id']
-        client.ask('PUT', 'image', f'/v2/images/{image}/file', b'\0' * 512, headers={'Content-Type': 'application/octet-stream'})
-        network = client.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'n'}})['network']['id']
-        client.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': network, 'ip_version': 4, 'cidr': '10.8.0.0/16'}})
-        body = {'name': 's', 'imageRef': image, 'flavorRef': '1', 'networks': [{'uuid': network}], 'min_count': 100, 'max_count': 100}
+        flavor, image = make_flavor(client, 'small', 512), make_image(client, 'i', bytes(512))
+        network = make_network(client, 'n', '10.8.0.0/16')
+        body = {'name': 's', 'imageRef': image, 'flavorRef': flavor, 'networks': [{'uuid': network}], 'min_count': 100, 'max_count': 100}
         for _ in range(ASKED // 100):
             client.ask('POST', 'compute', '/servers', {'server': body})
 

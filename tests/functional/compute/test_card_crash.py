@@ -18,7 +18,7 @@ from compute import attachments, servers
 from compute.db import servers as queries
 from compute.db.models import Server
 from compute.operations.interfaces import ATTACH_INTERFACE
-from tests.functional.compute.crash_world import CTX, World
+from tests.functional.compute.crash_world import CTX, World, from_copies
 
 
 class CardWorld(World):
@@ -84,29 +84,29 @@ def makes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Make]:
 
 
 def make_of(template: pathlib.Path, act: Callable[[CardWorld], str]) -> Make:
-    """Worlds in which the act can be tried; a fresh one is a copy of the template."""
+    """Worlds in which the act can be tried."""
 
     def looked(world: CardWorld) -> dict[str, Any]:
         # A port that is released is gone for good: whether the card is there then is told by the last test.
         found = world.inventory()
         return found if act is CardWorld.attach else {name: found[name] for name in ('the same', 'states', 'guests', 'claimed')}
 
-    def make(directory: pathlib.Path) -> Trial:
-        if not any(directory.iterdir()):
-            shutil.copytree(template, directory, dirs_exist_ok=True)
-        world = CardWorld(directory)
-        return Trial(
-            ops=world.service.ops, worlds=world.worlds, start=lambda: act(world), inventory=lambda: looked(world), close=world.close
-        )  # fmt: skip
+    def trial(world: CardWorld) -> Trial:
+        return dataclasses.replace(world.trial(), start=lambda: act(world), inventory=lambda: looked(world), close=world.close)
 
-    return make
+    return from_copies(template, CardWorld, trial)
+
+
+STEPS = {'attach': ['make_port', 'plug'], 'detach': ['unplug', 'release_port']}
+UNDONE = {'attach': ['plug', 'make_port'], 'detach': ['unplug']}
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize('act', ['attach', 'detach'])
+@pytest.mark.parametrize('act', STEPS)
 @pytest.mark.parametrize('check', ['every_step_twice', 'fail_at_every_step', 'undo_twice'])
 def test_card(makes: dict[str, Make], act: str, check: str, tmp_path: pathlib.Path) -> None:
-    getattr(testing, check)(makes[act], tmp_path)
+    walked = getattr(testing, check)(makes[act], tmp_path)
+    assert walked == (UNDONE if check == 'undo_twice' else STEPS)[act]
 
 
 @pytest.mark.parametrize('late', [False, True])

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from tests.acceptance import image_formats
-from tests.bench.client import Client
-from tests.functional.cloud import TestCloud, eventually, running
+from tests.functional.cloud import TestCloud, running
+from tests.functional.compute.servers import Servers, make_flavor, make_image, make_network
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which('qemu-img') and shutil.which('genisoimage')), reason='qemu-img or genisoimage is not installed'
 )
-NEW = {'OpenStack-API-Version': 'compute 2.79'}
 
 
 @pytest.fixture(scope='module')
@@ -34,27 +33,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.fixture(scope='module')
-def client(trusting: TestCloud) -> Client:
-    made = trusting.client()
-    made.ask('POST', 'compute', '/flavors', {'flavor': {'id': 'f', 'name': 'f', 'ram': 64, 'vcpus': 1, 'disk': 1}})
-    network = made.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'n'}})['network']['id']
-    made.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': network, 'ip_version': 4, 'cidr': '10.13.0.0/24'}})
-    return made
+def servers(trusting: TestCloud) -> Servers:
+    client = trusting.client()
+    return Servers(client, flavorRef=make_flavor(client, 'f'), networks=[{'uuid': make_network(client, 'n', '10.13.0.0/24')}])
 
 
-def boot(client: Client, data: bytes, disk_format: str) -> dict[str, Any]:
-    """A server of this image once it is made, or is not."""
-    image = client.ask('POST', 'image', '/v2/images', {'name': 'i', 'disk_format': disk_format, 'container_format': 'bare'})['id']
-    client.ask('PUT', 'image', f'/v2/images/{image}/file', data, headers={'Content-Type': 'application/octet-stream'})
-    network = client.ask('GET', 'network', '/v2.0/networks?name=n')['networks'][0]['id']
-    body = {'name': 's', 'imageRef': image, 'flavorRef': 'f', 'networks': [{'uuid': network}]}
-    server = client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
-
-    def made() -> dict[str, Any] | None:
-        found = client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server']
-        return found if found['status'] in ('ACTIVE', 'ERROR') and found['OS-EXT-STS:task_state'] is None else None
-
-    return dict(eventually(made, what='an end of the boot'))
+def boot(servers: Servers, data: bytes, disk_format: str, status: str) -> dict[str, Any]:
+    """A server of this image once it is in this status."""
+    return servers.create(status, imageRef=make_image(servers.client, 'i', data, disk_format))
 
 
 @pytest.mark.parametrize(
@@ -69,10 +55,9 @@ def boot(client: Client, data: bytes, disk_format: str) -> dict[str, Any]:
     ],
 )
 def test_a_bad_image_ends_the_boot_on_the_first_host(
-    trusting: TestCloud, client: Client, files: pathlib.Path, name: str, claimed: str, why: str
+    trusting: TestCloud, servers: Servers, files: pathlib.Path, name: str, claimed: str, why: str
 ) -> None:
-    server = boot(client, (files / f'{name}.img').read_bytes(), claimed)
-    assert server['status'] == 'ERROR'
+    server = boot(servers, (files / f'{name}.img').read_bytes(), claimed, 'ERROR')
     assert why in server['fault']['message']
     service = trusting.runtime.parts['compute'].service
     with service.db.read() as session:
@@ -81,6 +66,5 @@ def test_a_bad_image_ends_the_boot_on_the_first_host(
 
 
 @pytest.mark.parametrize('name', ['qcow2', 'raw', 'iso', 'vmdk-streamOptimized', 'vdi', 'vhd', 'vhdx'])
-def test_a_good_image_boots(client: Client, files: pathlib.Path, name: str) -> None:
-    server = boot(client, (files / f'{name}.img').read_bytes(), name.partition('-')[0])
-    assert server['status'] == 'ACTIVE', server.get('fault')
+def test_a_good_image_boots(servers: Servers, files: pathlib.Path, name: str) -> None:
+    assert boot(servers, (files / f'{name}.img').read_bytes(), name.partition('-')[0], 'ACTIVE')

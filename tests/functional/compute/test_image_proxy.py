@@ -10,6 +10,7 @@ import pytest
 
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud
+from tests.functional.compute.servers import make_image
 
 
 class Proxy:
@@ -25,11 +26,7 @@ class Proxy:
 
 
 def make(client: Client, name: str, data: bytes | None = b'*' * 1024, **values: Any) -> str:
-    body = {'name': name, 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'private', **values}
-    made = str(client.ask('POST', 'image', '/v2/images', body)['id'])
-    if data is not None:
-        client.ask('PUT', 'image', f'/v2/images/{made}/file', data, headers={'Content-Type': 'application/octet-stream'})
-    return made
+    return make_image(client, name, data, **{'visibility': 'private', **values})
 
 
 @pytest.fixture(scope='module')
@@ -40,12 +37,7 @@ def proxy(cloud: TestCloud) -> Proxy:
 @pytest.fixture(scope='module')
 def stranger(cloud: TestCloud) -> Proxy:
     """Somebody of another project."""
-    admin = cloud.client()
-    project = admin.ask('POST', 'identity', '/projects', {'project': {'name': 'stranger'}})['project']['id']
-    user = admin.ask('POST', 'identity', '/users', {'user': {'name': 'stranger', 'password': 'strange-Pass1'}})['user']['id']
-    role = admin.ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
-    admin.ask('PUT', 'identity', f'/projects/{project}/users/{user}/roles/{role}')
-    return Proxy(cloud.client('stranger', 'stranger', 'strange-Pass1'))
+    return Proxy(cloud.newcomer('stranger'))
 
 
 def test_an_image_is_shown_in_the_words_of_this_api(proxy: Proxy) -> None:

@@ -18,7 +18,7 @@ from common.operations.trial import replace_steps
 from compute import attachments
 from compute.db import servers as queries
 from compute.db.models import Server
-from tests.functional.compute.crash_world import CTX, World
+from tests.functional.compute.crash_world import CTX, World, from_copies
 
 OTHER = '0' * 8 + '-0000-4000-8000-' + '0' * 12
 
@@ -77,17 +77,12 @@ class PlugWorld(World):
 
 
 def make_of(template: pathlib.Path, act: Callable[[PlugWorld], str]) -> Make:
-    """Worlds in which the act can be tried; a fresh one is a copy of the template."""
+    """Worlds in which the act can be tried."""
 
-    def make(directory: pathlib.Path) -> Trial:
-        if not any(directory.iterdir()):
-            shutil.copytree(template, directory, dirs_exist_ok=True)
-        world = PlugWorld(directory)
-        return Trial(
-            ops=world.service.ops, worlds=world.worlds, start=lambda: act(world), inventory=world.inventory, close=world.close
-        )  # fmt: skip
+    def trial(world: PlugWorld) -> Trial:
+        return dataclasses.replace(world.trial(), start=lambda: act(world), close=world.close)
 
-    return make
+    return from_copies(template, PlugWorld, trial)
 
 
 UNPLUGGED = {'rows': [], 'guest': [], 'volume': 'available', 'attachments': [], 'the same': True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,7 @@ from compute.operations import recover
 from compute.virt import base
 from compute.virt.simulated.faults import FaultTable
 from tests.functional.cloud import TestCloud, eventually, running
-
-NEW = {'OpenStack-API-Version': 'compute 2.79'}
+from tests.functional.compute.servers import NEW, Servers, make_flavor, make_image
 
 
 class Lab:
@@ -21,37 +21,28 @@ class Lab:
     def __init__(self, cloud: TestCloud) -> None:
         self.cloud, self.client = cloud, cloud.client()
         (self.driver,) = cloud.runtime.parts['compute'].service.worker.drivers.values()
-        flavor = {'flavor': {'name': 'small', 'ram': 64, 'vcpus': 1, 'disk': 1}}
-        self.flavor = self.client.ask('POST', 'compute', '/flavors', flavor)['flavor']['id']
-        body = {'name': 'tiny', 'disk_format': 'raw', 'container_format': 'bare'}
-        self.image = self.client.ask('POST', 'image', '/v2/images', body)['id']
-        self.client.ask('PUT', 'image', f'/v2/images/{self.image}/file', b'\0' * 512, headers={'Content-Type': 'application/octet-stream'})
+        self.servers = Servers(
+            self.client, name='sleeper', imageRef=make_image(self.client, 'tiny'), flavorRef=make_flavor(self.client, 'small')
+        )
 
     def boot(self) -> str:
-        body = {'name': 'sleeper', 'imageRef': self.image, 'flavorRef': self.flavor, 'networks': 'none'}
-        made = self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
-        self.client.wait('compute', f'/servers/{made}', 'server', 'ACTIVE')
-        return str(made)
-
-    def show(self, server: str) -> dict[str, Any]:
-        return dict(self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server'])
+        return str(self.servers.create()['id'])
 
     def actions(self, server: str) -> list[str]:
-        found = self.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions', headers=NEW)
-        return [one['action'] for one in found['instanceActions']]
+        return [one['action'] for one in self.servers.actions(server)]
 
     def settled(self, server: str, status: str, times: int) -> Any:
         """The server once it is at rest in this status and was started again so often."""
 
         def look() -> Any:
             begun = self.actions(server).count('recover')  # asked first: once begun, a recovery shows in the state until it has ended
-            found = self.show(server)
-            at_rest = found['status'] == status and found['OS-EXT-STS:task_state'] is None
-            return found if at_rest and begun == times else None
+            found = self.servers.in_status(server, status)
+            return found if begun == times else None
 
         return eventually(look, what=f'{status} after {times} recoveries')
 
 
+@contextlib.contextmanager
 def lab(state: Any, **compute: Any) -> Iterator[Lab]:
     with running(state, compute={'reconcile_interval': 1, **compute}) as cloud:
         yield Lab(cloud)
@@ -59,7 +50,8 @@ def lab(state: Any, **compute: Any) -> Iterator[Lab]:
 
 @pytest.fixture(scope='module')
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    yield from lab(tmp_path_factory.mktemp('recover'))
+    with lab(tmp_path_factory.mktemp('recover')) as made:
+        yield made
 
 
 @pytest.mark.parametrize('told', [True, False], ids=['told', 'found'])
@@ -71,7 +63,7 @@ def test_a_killed_guest_is_started_again(world: Lab, told: bool) -> None:
         world.driver.destroy(server)
     world.settled(server, 'ACTIVE', 1)
     assert world.driver.power_state(server) == base.RUNNING
-    assert world.show(server)['OS-EXT-STS:power_state'] == base.RUNNING
+    assert world.servers.show(server)['OS-EXT-STS:power_state'] == base.RUNNING
 
 
 def test_a_guest_that_was_shut_down_stays_off(world: Lab) -> None:
@@ -100,7 +92,7 @@ def test_a_guest_that_dies_again_and_again_stays_off_and_says_so(world: Lab) -> 
         world.settled(server, 'ACTIVE', times)
     world.driver.crash_guest(server, base.CRASHED)
     world.settled(server, 'SHUTOFF', recover.TIMES + 1)
-    said = world.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions', headers=NEW)['instanceActions'][0]
+    said = world.servers.actions(server)[0]
     assert said['action'] == 'recover' and 'ended by itself 3 times within an hour and stays off' in said['message']
     path = f'/servers/{server}/os-instance-actions/{said["request_id"]}'
     events = world.client.ask('GET', 'compute', path, headers=NEW)['instanceAction']['events']
@@ -112,12 +104,14 @@ def test_a_guest_that_dies_again_and_again_stays_off_and_says_so(world: Lab) -> 
     world.settled(server, 'ACTIVE', recover.TIMES + 1)
 
 
-def test_what_the_host_lacks_at_first_is_waited_for(world: Lab) -> None:
-    server = world.boot()
+def test_what_the_host_lacks_at_first_is_waited_for(world: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, tries, power_on = world.boot(), [], world.driver.power_on
+    monkeypatch.setattr(world.driver, 'power_on', lambda guest: (tries.append(guest.id), power_on(guest))[1])
     table: FaultTable = world.driver.faults
     table.replace([{'op': 'power_on', 'do': 'refuse', 'times': 2}])
     world.driver.destroy(server)
     world.settled(server, 'ACTIVE', 1)
+    assert tries == [server] * 3, 'the host refused twice'
     assert world.driver.power_state(server) == base.RUNNING
 
 
@@ -126,15 +120,15 @@ def test_deleting_wins_over_a_recovery(world: Lab) -> None:
     table: FaultTable = world.driver.faults
     table.replace([{'op': 'power_on', 'do': 'refuse', 'times': 1000}])
     world.driver.destroy(server)
-    eventually(lambda: world.show(server)['OS-EXT-STS:task_state'] == 'powering-on', what='a recovery')
+    eventually(lambda: world.servers.show(server)['OS-EXT-STS:task_state'] == 'powering-on', what='a recovery')
     world.client.ask('DELETE', 'compute', f'/servers/{server}')
-    eventually(lambda: world.client.raw('GET', f'{world.client.catalog["compute"]}/servers/{server}')[0] == 404, what='the end')
-    assert server not in world.driver.list_disks()
+    eventually(lambda: world.servers.gone(server), what='the end')
     table.replace([])
+    assert server not in world.driver.list_disks()
 
 
 def test_it_can_be_turned_off(tmp_path: Any) -> None:
-    for world in lab(tmp_path, recover_guests=False):
+    with lab(tmp_path, recover_guests=False) as world:
         server = world.boot()
         world.driver.crash_guest(server, base.CRASHED)
         world.settled(server, 'SHUTOFF', 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,71 +16,30 @@ from compute import machine
 from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually
+from tests.functional.compute.servers import NEW, Servers, make_flavor, make_image, make_network
 from tests.openstack_shell import OpenStack
-
-NEW = {'OpenStack-API-Version': 'compute 2.79'}
 
 
 @pytest.fixture(scope='module')
 def admin(cloud: TestCloud) -> Client:
     client = cloud.client()
-    for flavor_id, ram in (('1', 512), ('42', 64), ('huge', 10_000_000)):
-        status, _, _ = client.raw(
-            'POST',
-            f'{client.catalog["compute"]}/flavors',
-            {'flavor': {'id': flavor_id, 'name': f'f{flavor_id}', 'ram': ram, 'vcpus': 1, 'disk': 1}},
-        )
-        assert status in (200, 409)
+    make_flavor(client, 'plain', 512)
+    make_flavor(client, 'huge', 10_000_000)
     return client
 
 
 @pytest.fixture(scope='module')
-def image(admin: Client) -> str:
-    body = {'name': 'tiny', 'disk_format': 'raw', 'container_format': 'bare', 'visibility': 'public'}
-    made = admin.ask('POST', 'image', '/v2/images', body)['id']
-    admin.ask('PUT', 'image', f'/v2/images/{made}/file', b'\0' * 4096, headers={'Content-Type': 'application/octet-stream'})
-    return str(made)
-
-
-@pytest.fixture(scope='module')
-def network(admin: Client) -> str:
-    made = admin.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'servers'}})['network']['id']
-    admin.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': made, 'ip_version': 4, 'cidr': '10.9.0.0/24'}})
-    return str(made)
-
-
-class Servers:
-    """Makes servers and removes them again."""
-
-    def __init__(self, client: Client, image: str, network: str) -> None:
-        self.client, self.image, self.network = client, image, network
-        self.made: list[str] = []
-
-    def create(self, status: str = 'ACTIVE', **values: Any) -> dict[str, Any]:
-        body = {'name': 'web', 'imageRef': self.image, 'flavorRef': '1', 'networks': [{'uuid': self.network}], **values}
-        made = self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
-        self.made.append(made)
-        return eventually(lambda: self.in_status(made, status), what=f'server {made} {status}')
-
-    def in_status(self, server: str, status: str) -> dict[str, Any] | None:
-        found = self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server']
-        return found if found['status'] == status and found['OS-EXT-STS:task_state'] is None else None
-
-    def act(self, server: str, action: dict[str, Any], status: str | None = None) -> Any:
-        answer = self.client.ask('POST', 'compute', f'/servers/{server}/action', action, headers=NEW)
-        return eventually(lambda: self.in_status(server, status), what=status) if status else answer
-
-    def gone(self, server: str) -> bool:
-        return self.client.raw('GET', f'{self.client.catalog["compute"]}/servers/{server}')[0] == 404
+def usual(admin: Client) -> dict[str, Any]:
+    """What servers are made with."""
+    network = make_network(admin, 'servers', '10.9.0.0/24')
+    return {'imageRef': make_image(admin, 'tiny', visibility='public'), 'flavorRef': 'plain', 'networks': [{'uuid': network}]}
 
 
 @pytest.fixture
-def servers(admin: Client, image: str, network: str) -> Iterator[Servers]:
-    made = Servers(admin, image, network)
+def servers(admin: Client, usual: dict[str, Any]) -> Iterator[Servers]:
+    made = Servers(admin, **usual)
     yield made
-    for server in made.made:
-        admin.raw('DELETE', f'{admin.catalog["compute"]}/servers/{server}')
-    eventually(lambda: all(made.gone(server) for server in made.made), what='deletion')
+    made.clear()
 
 
 def test_a_server_becomes_active_with_an_address(servers: Servers) -> None:
@@ -86,7 +47,7 @@ def test_a_server_becomes_active_with_an_address(servers: Servers) -> None:
     addresses = [entry['addr'] for entry in server['addresses']['servers']]
     assert len(addresses) == 1 and addresses[0].startswith('10.9.0.')
     assert server['metadata'] == {'a': 'b'} and server['description'] == 'first' and server['tags'] == ['x']
-    assert server['flavor']['original_name'] == 'f1' and server['OS-EXT-SRV-ATTR:host']
+    assert server['flavor']['original_name'] == 'plain' and server['OS-EXT-SRV-ATTR:host']
     port = servers.client.ask('GET', 'network', f'/v2.0/ports?device_id={server["id"]}')['ports'][0]
     assert port['status'] == 'ACTIVE' and port['binding:host_id'] == server['OS-EXT-SRV-ATTR:host']
 
@@ -107,10 +68,7 @@ def test_power_actions(servers: Servers) -> None:
     servers.act(server, {'reboot': {'type': 'HARD'}}, 'ACTIVE')
     servers.act(server, {'pause': None}, 'PAUSED')
     servers.act(server, {'unpause': None}, 'ACTIVE')
-    actions = [
-        entry['action'] for entry in servers.client.ask('GET', 'compute', f'/servers/{server}/os-instance-actions')['instanceActions']
-    ]
-    assert actions == ['unpause', 'pause', 'reboot', 'reboot', 'start', 'stop', 'create']
+    assert [one['action'] for one in servers.actions(server)] == ['unpause', 'pause', 'reboot', 'reboot', 'start', 'stop', 'create']
 
 
 def test_an_action_that_the_state_forbids_is_a_conflict(servers: Servers) -> None:
@@ -119,26 +77,34 @@ def test_an_action_that_the_state_forbids_is_a_conflict(servers: Servers) -> Non
     assert status == 409 and b'conflictingRequest' in body and b'vm_state active' in body
 
 
+@contextlib.contextmanager
+def limits(client: Client, **most: int) -> Iterator[None]:
+    """Other limits of the project within the block."""
+    path = f'/os-quota-sets/{client.project_id}'
+    client.ask('PUT', 'compute', path, {'quota_set': most})
+    try:
+        yield
+    finally:
+        client.ask('DELETE', 'compute', path)
+
+
 def test_no_valid_host_says_why(servers: Servers) -> None:
     client = servers.client
-    client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'ram': -1}})
-    fault = servers.create('ERROR', flavorRef='huge')['fault']
-    assert 'memory' in fault['message'] and '10000000' in fault['message'] and '65536' in fault['message']
+    free = [host['memory_mb'] - host['memory_mb_used'] for host in client.ask('GET', 'compute', '/os-hypervisors/detail')['hypervisors']]
+    with limits(client, ram=-1):
+        fault = servers.create('ERROR', flavorRef='huge')['fault']
+    assert f'memory (want 10000000 MiB, best {max(free)})' in fault['message']
     assert len(fault['message']) <= 255
     assert client.ask('GET', 'network', f'/v2.0/ports?device_id={servers.made[-1]}')['ports'] == []
 
 
-def test_quota_counts_rows(cloud: TestCloud, servers: Servers) -> None:
+def test_quota_counts_rows(servers: Servers) -> None:
     client = servers.client
     before = client.ask('GET', 'compute', '/limits')['limits']['absolute']['totalInstancesUsed']
-    client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': before + 1}})
-    try:
+    with limits(client, instances=before + 1):
         servers.create()
-        body = {'name': 'one-too-many', 'imageRef': servers.image, 'flavorRef': '1', 'networks': 'none'}
-        status, _, answer = client.raw('POST', f'{client.catalog["compute"]}/servers', {'server': body}, headers=NEW)
+        status, answer = servers.post(name='one-too-many', networks='none')
         assert status == 403 and b'Quota exceeded' in answer
-    finally:
-        client.ask('PUT', 'compute', f'/os-quota-sets/{client.project_id}', {'quota_set': {'instances': 1000, 'cores': 1000, 'ram': -1}})
 
 
 def test_volumes_are_attached_and_detached(servers: Servers) -> None:
@@ -190,17 +156,16 @@ def test_a_server_that_is_deleted_gives_its_volume_back(servers: Servers) -> Non
 def test_bad_input_changes_nothing(servers: Servers, change: dict[str, Any], words: bytes) -> None:
     client = servers.client
     before = len(client.ask('GET', 'compute', '/servers')['servers'])
-    body = {'name': 'bad', 'imageRef': servers.image, 'flavorRef': '1', 'networks': 'none', **change}
-    status, _, answer = client.raw('POST', f'{client.catalog["compute"]}/servers', {'server': body}, headers=NEW)
+    status, answer = servers.post(**{'name': 'bad', 'networks': 'none', **change})
     assert status == 400 and b'badRequest' in answer and words in answer
     assert len(client.ask('GET', 'compute', '/servers')['servers']) == before
 
 
 def test_another_project_sees_nothing(cloud: TestCloud, servers: Servers) -> None:
     server = servers.create(user_data=base64.b64encode(b'secret').decode())['id']
-    demo = cloud.client('demo')
-    assert demo.ask('GET', 'compute', '/servers/detail')['servers'] == []
-    base = demo.catalog['compute']
+    stranger = cloud.newcomer(f'stranger-{uuid.uuid4()}')
+    assert stranger.ask('GET', 'compute', '/servers/detail')['servers'] == []
+    base = stranger.catalog['compute']
     for method, path, body in (
         ('GET', f'/servers/{server}', None),
         ('DELETE', f'/servers/{server}', None),
@@ -212,7 +177,7 @@ def test_another_project_sees_nothing(cloud: TestCloud, servers: Servers) -> Non
         ('GET', f'/servers/{server}/os-volume_attachments', None),
         ('GET', f'/servers/{server}/os-instance-actions', None),
     ):
-        assert demo.raw(method, base + path, body)[0] == 404, path
+        assert stranger.raw(method, base + path, body)[0] == 404, path
     assert servers.in_status(server, 'ACTIVE')
 
 
@@ -241,22 +206,17 @@ def test_servers_are_found_by_an_expression_of_their_name(servers: Servers) -> N
         ({'os:scheduler_hints': {'group': 'x'}}, 400, b'server groups'),
     ],
 )
-def test_what_cannot_be_given_is_refused(cloud: TestCloud, servers: Servers, change: dict[str, Any], status: int, words: bytes) -> None:
-    name = f'empty-{status}-{len(words)}'
-    project = servers.client.ask('POST', 'identity', '/projects', {'project': {'name': name, 'domain_id': 'default'}})['project']['id']
-    user = {'user': {'name': name, 'domain_id': 'default', 'password': 'empty-pw'}}
-    role = servers.client.ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
-    made = servers.client.ask('POST', 'identity', '/users', user)['user']['id']
-    servers.client.ask('PUT', 'identity', f'/projects/{project}/users/{made}/roles/{role}')
-    client = Client(cloud.auth_url, name, 'empty-pw', name)
-    body = {'name': 'x', 'imageRef': servers.image, 'flavorRef': '1', 'networks': 'none', **change}
-    answer = client.raw('POST', f'{client.catalog["compute"]}/servers', {'server': body}, headers=NEW)
-    assert answer[0] == status and words in answer[2], answer
+def test_what_cannot_be_given_is_refused(
+    cloud: TestCloud, usual: dict[str, Any], change: dict[str, Any], status: int, words: bytes
+) -> None:
+    stranger = Servers(cloud.newcomer(f'asker-{uuid.uuid4()}'), **usual)
+    answer = stranger.post(**{'networks': 'none', **change})
+    assert answer[0] == status and words in answer[1], answer
 
 
 def test_the_host_that_is_asked_for_by_its_other_name_is_the_one(servers: Servers) -> None:
-    answer = servers.create(status='ERROR', hypervisor_hostname='nowhere')
-    assert 'not the host asked for' in answer['fault']['message']
+    host = servers.client.ask('GET', 'compute', '/os-hypervisors', headers=NEW)['hypervisors'][-1]['hypervisor_hostname']
+    assert servers.create(hypervisor_hostname=host)['OS-EXT-SRV-ATTR:host'] == host
 
 
 def test_a_client_shows_a_hypervisor(cloud: TestCloud) -> None:

@@ -7,7 +7,6 @@ import datetime
 import io
 import os
 import pathlib
-import shutil
 import signal
 from typing import Any
 
@@ -22,7 +21,7 @@ from compute.virt.simulated import SimulatedDriver
 from compute.virt.simulated.images import snapshot_data
 from image import upload
 from image.db.models import Image
-from tests.functional.compute.crash_world import CTX, World
+from tests.functional.compute.crash_world import CTX, World, from_copies
 
 
 class SnapshotWorld(World):
@@ -70,12 +69,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     assert world.inventory()['disks'] == 1
     world.close()
 
-    def made(directory: pathlib.Path) -> Trial:
-        if not any(directory.iterdir()):
-            shutil.copytree(template, directory, dirs_exist_ok=True)
-        return SnapshotWorld(directory).trial()
-
-    return made
+    return from_copies(template, SnapshotWorld, SnapshotWorld.trial)
 
 
 STEPS = ['register_image', 'copy_disk', 'say_format', 'upload', 'remove_copy']
@@ -110,7 +104,6 @@ class _Trap(io.BytesIO):
         return found
 
 
-@pytest.mark.timeout(60)
 def test_an_upload_that_was_killed_in_the_middle_is_made_again(make: Make, tmp_path: pathlib.Path) -> None:
     make(tmp_path).close()
     child = os.fork()

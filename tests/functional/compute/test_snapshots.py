@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from common.rest import HttpTransport, RestClient
+from compute.virt.simulated import SimulatedDriver
 from compute.virt.simulated.images import snapshot_data
 from tests.functional.cloud import TestCloud, eventually
+from tests.functional.compute.servers import NEW, Servers, make_flavor, make_image, make_network
 
-OLD, NEW = {'OpenStack-API-Version': 'compute 2.1'}, {'OpenStack-API-Version': 'compute 2.79'}
+OLD = {'OpenStack-API-Version': 'compute 2.1'}
 
 
 class Desk:
@@ -21,46 +24,18 @@ class Desk:
 
     def __init__(self, cloud: TestCloud) -> None:
         self.cloud, self.client = cloud, cloud.client()
-        self.made: list[str] = []
-        body = {'flavor': {'id': 'snap', 'name': 'snap', 'ram': 64, 'vcpus': 1, 'disk': 1}}
-        assert self.client.raw('POST', f'{self.client.catalog["compute"]}/flavors', body)[0] in (200, 409)
-        self.image = self.make_image(hw_disk_bus='virtio', edition='3', img_signature='of the data', long='l' * 300)
-        network = self.client.ask('POST', 'network', '/v2.0/networks', {'network': {'name': 'snapshots'}})['network']['id']
-        self.client.ask('POST', 'network', '/v2.0/subnets', {'subnet': {'network_id': network, 'ip_version': 4, 'cidr': '10.12.0.0/24'}})
-        self.network = network
+        self.image = make_image(
+            self.client, 'base', min_ram=32, hw_disk_bus='virtio', edition='3', img_signature='of the data', long='l' * 300
+        )
+        self.network = make_network(self.client, 'snapshots', '10.12.0.0/24')
+        usual = {'imageRef': self.image, 'flavorRef': make_flavor(self.client, 'snap'), 'networks': [{'uuid': self.network}]}
+        self.servers = Servers(self.client, **usual)
+        self.wait, self.remove = self.servers.reach, self.servers.remove
         self.worker = cloud.runtime.parts['compute'].service.worker
         self.hosts = list(self.worker.drivers.values())
 
-    def make_image(self, data: bytes = bytes(4096), disk_format: str = 'raw', **properties: str) -> str:
-        body = {'name': 'base', 'disk_format': disk_format, 'container_format': 'bare', 'min_ram': 32, **properties}
-        made = str(self.client.ask('POST', 'image', '/v2/images', body)['id'])
-        self.client.ask('PUT', 'image', f'/v2/images/{made}/file', data, headers={'Content-Type': 'application/octet-stream'})
-        return made
-
-    def boot(self, image: str | None = None, status: str = 'ACTIVE') -> str:
-        body = {'name': 'web', 'imageRef': image or self.image, 'flavorRef': 'snap', 'networks': [{'uuid': self.network}]}
-        made = str(self.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id'])
-        self.made.append(made)
-        self.wait(made, status)
-        return made
-
-    def gone(self, server: str) -> bool:
-        return self.client.raw('GET', f'{self.client.catalog["compute"]}/servers/{server}')[0] == 404
-
-    def remove(self, *servers: str) -> None:
-        for server in servers:
-            self.client.raw('DELETE', f'{self.client.catalog["compute"]}/servers/{server}')
-        eventually(lambda: all(self.gone(server) for server in servers), what='deletion')
-
-    def server(self, server: str) -> dict[str, Any]:
-        return dict(self.client.ask('GET', 'compute', f'/servers/{server}', headers=NEW)['server'])
-
-    def wait(self, server: str, status: str = 'ACTIVE') -> dict[str, Any]:
-        def ready() -> dict[str, Any] | None:
-            found = self.server(server)
-            return found if found['status'] == status and found['OS-EXT-STS:task_state'] is None else None
-
-        return dict(eventually(ready, what=f'{server} {status}'))
+    def boot(self, image: str | None = None) -> str:
+        return str(self.servers.create(imageRef=image or self.image)['id'])
 
     def act(self, server: str, action: dict[str, Any], headers: dict[str, str] = NEW) -> tuple[int, dict[str, str], Any]:
         found = self.client.raw('POST', f'{self.client.catalog["compute"]}/servers/{server}/action', action, headers=headers)
@@ -88,7 +63,7 @@ class Desk:
 def desk(cloud: TestCloud) -> Iterator[Desk]:
     made = Desk(cloud)
     yield made
-    made.remove(*made.made)
+    made.servers.clear()
 
 
 @pytest.fixture
@@ -102,7 +77,7 @@ def test_an_image_of_a_server_is_whole_says_where_it_is_from_and_boots(desk: Des
     made = desk.snapshot(server, 'golden', metadata={'purpose': 'test', 'image_type': 'mine'})
     image = desk.whole(made)
     about = {name: image[name] for name in ('name', 'visibility', 'min_disk', 'min_ram', 'disk_format', 'container_format', 'owner')}
-    owner = desk.server(server)['tenant_id']
+    owner = desk.servers.show(server)['tenant_id']
     assert about == {
         'name': 'golden', 'visibility': 'private', 'min_disk': 1, 'min_ram': 32, 'disk_format': 'raw', 'container_format': 'bare', 'owner': owner,
     }  # fmt: skip
@@ -145,23 +120,44 @@ def test_a_server_that_does_not_run_can_be_copied(desk: Desk, server: str, verb:
     desk.wait(server, status)
 
 
-def test_while_an_image_is_made_nothing_else_is_done_but_deleting(desk: Desk, server: str) -> None:
-    desk.hosts[0].faults.replace([{'op': 'make_snapshot', 'do': 'wait 1.5'}])
+class Held:
+    """A method of the hosts that waits: `came` when it was called, until `go`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+        self.came, self.go = threading.Event(), threading.Event()
+        real = getattr(SimulatedDriver, method)
+
+        def wait(driver: SimulatedDriver, *given: Any) -> Any:
+            self.came.set()
+            assert self.go.wait(120)
+            return real(driver, *given)
+
+        monkeypatch.setattr(SimulatedDriver, method, wait)
+
+
+def test_while_an_image_is_made_nothing_else_is_done_but_deleting(desk: Desk, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch, 'make_snapshot')
     image = desk.snapshot(server)
-    assert desk.server(server)['OS-EXT-STS:task_state'] == 'image_snapshot'
+    assert held.came.wait(60)
+    assert desk.servers.show(server)['OS-EXT-STS:task_state'] == 'image_snapshot'
     for action in ({'createImage': {'name': 'second'}}, {'reboot': {'type': 'HARD'}}):
         status, _, body = desk.act(server, action)
         assert status == 409, body
         assert 'image_snapshot' in body['conflictingRequest']['message']
+    assert desk.has(image)
+    desk.client.ask('DELETE', 'compute', f'/servers/{server}')
+    held.go.set()
     desk.remove(server)
     assert not desk.has(image), 'half an image is no image'
     assert desk.copies() == 0
 
 
-def test_an_image_deleted_while_it_is_made_stays_deleted(desk: Desk, server: str) -> None:
-    desk.hosts[0].faults.replace([{'op': 'open_snapshot', 'do': 'wait 0.5'}])
+def test_an_image_deleted_while_it_is_made_stays_deleted(desk: Desk, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(monkeypatch, 'open_snapshot')
     image = desk.snapshot(server)
+    assert held.came.wait(60) and desk.shown(image)['status'] != 'active'
     desk.client.ask('DELETE', 'image', f'/v2/images/{image}')
+    held.go.set()
     found = desk.wait(server)
     assert not desk.has(image)
     assert 'fault' not in found
@@ -191,7 +187,7 @@ def test_a_host_that_cannot_copy_leaves_no_image(desk: Desk, server: str) -> Non
 )
 def test_what_makes_no_sense_is_refused(desk: Desk, server: str, action: dict[str, Any], status: int) -> None:
     assert desk.act(server, action)[0] == status
-    assert desk.server(server)['OS-EXT-STS:task_state'] is None
+    assert desk.servers.show(server)['OS-EXT-STS:task_state'] is None
 
 
 def test_what_the_image_service_refuses_is_told_and_undone(desk: Desk, server: str) -> None:
@@ -207,9 +203,7 @@ def test_the_image_of_a_server_that_boots_from_a_volume_names_snapshots(desk: De
     eventually(lambda: desk.client.ask('GET', 'volumev3', f'/volumes/{volume}')['volume']['status'] == 'available', what='a volume')
     desk.client.ask('POST', 'volumev3', f'/volumes/{volume}/action', {'os-set_bootable': {'bootable': True}})
     disk = {'source_type': 'volume', 'destination_type': 'volume', 'uuid': volume, 'boot_index': 0, 'delete_on_termination': True}
-    body = {'name': 'v', 'flavorRef': 'snap', 'networks': [{'uuid': desk.network}], 'block_device_mapping_v2': [disk]}
-    server = desk.client.ask('POST', 'compute', '/servers', {'server': body}, headers=NEW)['server']['id']
-    desk.wait(server)
+    server = Servers(desk.client, flavorRef='snap').create(networks=[{'uuid': desk.network}], block_device_mapping_v2=[disk])['id']
     image = desk.whole(desk.snapshot(server))
     desk.wait(server)
     [mapping] = json.loads(image['block_device_mapping'])
@@ -217,7 +211,7 @@ def test_the_image_of_a_server_that_boots_from_a_volume_names_snapshots(desk: De
     snapshot = desk.client.ask('GET', 'volumev3', f'/snapshots/{mapping["snapshot_id"]}')['snapshot']
     assert (snapshot['volume_id'], snapshot['status']) == (volume, 'available')
     copy = desk.boot(image['id'])
-    [held] = desk.server(copy)['os-extended-volumes:volumes_attached']
+    [held] = desk.servers.show(copy)['os-extended-volumes:volumes_attached']
     assert desk.client.ask('GET', 'volumev3', f'/volumes/{held["id"]}')['volume']['snapshot_id'] == snapshot['id']
     desk.remove(copy)
     status, _, body = desk.act(server, {'createBackup': {'name': 'b', 'backup_type': 'daily', 'rotation': 1}})

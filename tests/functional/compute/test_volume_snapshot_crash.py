@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import shutil
 from typing import Any, cast
 
 import pytest
@@ -18,7 +17,7 @@ from common.operations.testing import Make, Trial
 from common.rest import RestClient
 from compute import server_create, snapshots
 from compute.db import servers as queries
-from tests.functional.compute.crash_world import CTX, World
+from tests.functional.compute.crash_world import CTX, World, from_copies
 
 
 class _Settled:
@@ -122,12 +121,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     assert world.inventory()['guests'] == 1
     world.close()
 
-    def made(directory: pathlib.Path) -> Trial:
-        if not any(directory.iterdir()):
-            shutil.copytree(template, directory, dirs_exist_ok=True)
-        return VolumeSnapshotWorld(directory).trial()
-
-    return made
+    return from_copies(template, VolumeSnapshotWorld, VolumeSnapshotWorld.trial)
 
 
 STEPS = ['keep_volumes', 'register_image', 'wait_for_snapshots', 'activate']

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -65,3 +67,19 @@ def test_a_database_that_is_away_can_be_got_to_know_later(caplog):
     Database('mysql+pymysql://nobody:secret@127.0.0.1:1/none').get_to_know()
     assert 'cannot be looked at yet' in caplog.text
     assert 'secret' not in caplog.text
+
+
+def test_a_folder_that_somebody_makes_at_the_same_moment_is_there(tmp_path):
+    """A supervisor builds its services while a child brings their databases up to date."""
+    together = threading.Barrier(4)
+
+    def make(number):
+        together.wait(60)
+        db = Database(f'sqlite:///{tmp_path}/{number}/db/notes.sqlite')
+        db.ping()
+        db.dispose()
+
+    for number in range(20):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(make, [number] * 4))
+        assert (tmp_path / f'{number}' / 'db' / 'notes.sqlite').exists()

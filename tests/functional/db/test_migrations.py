@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import sys
@@ -14,11 +13,7 @@ from common.db import Database, migrate
 from common.errors import Conflict, InvalidInput
 from tests.databases import database_url, servers  # noqa: F401
 
-PACKAGES = [
-    f'{service}.db'
-    for service in ('identity', 'compute', 'image', 'volume', 'network', 'scheduler')
-    if importlib.util.find_spec(service) and importlib.util.find_spec(f'{service}.db') and migrate.versions_folder(f'{service}.db').is_dir()
-]
+PACKAGES = [f'{service}.db' for service in ('identity', 'compute', 'image', 'volume', 'network', 'scheduler')]
 
 MODELS = """
 import sqlalchemy as sa

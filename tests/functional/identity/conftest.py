@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import openstack
 import pytest
 from keystoneauth1 import session as ks_session
 from keystoneauth1.identity import v3
 
+from common import clock
 from common.config import Settings
 from common.runtime import Runtime
 from identity.bootstrap import BootstrapPlan, ServicePlan, UserPlan, bootstrap
 from tests import servers as private
 from tests.databases import servers  # noqa: F401
+from tests.functional.identity.routes_asked import recorded
 from tests.ports import free_port
 
 ADMIN_PASSWORD = 'admin-secret'
@@ -73,6 +76,7 @@ class Client:
 
 def start(tmp_path, **overrides):
     url = f'http://127.0.0.1:{free_port()}'
+    overrides.setdefault('brute_force', {'failures_per_address': 2000})  # all tests of a file come from one
     settings = Settings.load(
         overrides={
             'service': {'state_dir': str(tmp_path), 'host': 'test'},
@@ -121,6 +125,36 @@ def cloud(request, servers, tmp_path_factory):  # noqa: F811
     found.runtime.stop()
     if admin is not None:
         private.drop_database(admin, overrides['database']['url_template'])
+
+
+@pytest.fixture(scope='module')
+def keystone(cloud):
+    """python-keystoneclient, as administrator."""
+    from keystoneclient.v3.client import Client as Keystone
+
+    return Keystone(session=cloud.session())
+
+
+@pytest.fixture(scope='module')
+def ids(keystone):
+    """Ids by name: of the project `demo`, of users, and of roles."""
+    roles = {role.name: role.id for role in keystone.roles.list()}
+    people = {f'user {user.name}': user.id for user in keystone.users.list()}
+    return {**roles, **people, 'project demo': keystone.projects.find(name='demo').id}
+
+
+@pytest.fixture(scope='module')
+def asked():
+    """The routes that the tests of a file have asked."""
+    with recorded() as found:
+        yield found
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch):
+    """For who counts failures: else those of a slow machine would be forgotten as fast as they are made."""
+    moment = clock.monotonic()
+    monkeypatch.setattr('identity.brute_force.clock', types.SimpleNamespace(monotonic=lambda: moment))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from keystoneauth1.extras.oauth1 import v3 as oauth1
 from keystoneauth1.identity import v3
 from openstack import exceptions as sdk_errors
 
-from tests.functional.identity.routes_asked import WITHOUT_A_LIBRARY, Route, not_asked, recorded, routes_of
+from tests.functional.identity.routes_asked import WITHOUT_A_LIBRARY, Route, not_asked, routes_of
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -24,11 +24,7 @@ with warnings.catch_warnings():
     from keystoneclient.discover import Discover
     from keystoneclient.v3.client import Client as Keystone
 
-
-@pytest.fixture(scope='module', autouse=True)
-def asked() -> Iterator[set[Route]]:
-    with recorded() as found:
-        yield found
+pytestmark = pytest.mark.usefixtures('asked')
 
 
 @pytest.fixture(scope='module')
@@ -37,22 +33,9 @@ def sdk(cloud: Any) -> Any:
 
 
 @pytest.fixture(scope='module')
-def keystone(cloud: Any) -> Any:
-    return Keystone(session=cloud.session())
-
-
-@pytest.fixture(scope='module')
 def demo(cloud: Any) -> Any:
     """A member of a project, through the old library."""
     return Keystone(session=cloud.session('demo', 'demo-secret', project_name='demo', project_domain_name='Default'))
-
-
-@pytest.fixture(scope='module')
-def ids(keystone: Any) -> dict[str, str]:
-    """Ids by name: of the project and user `demo`, of the user `other`, and of roles."""
-    roles = {role.name: role.id for role in keystone.roles.list()}
-    people = {f'user {user.name}': user.id for user in keystone.users.list()}
-    return {**roles, **people, 'project demo': keystone.projects.find(name='demo').id}
 
 
 def test_what_the_service_tells_of_itself(cloud: Any) -> None:

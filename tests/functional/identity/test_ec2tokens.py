@@ -257,7 +257,7 @@ def test_no_key_is_more_than_what_made_it(admin, nova, person):
     assert ask(nova, version_4(key)).status_code == 401
 
 
-def test_guessing_a_secret_that_a_user_chose(admin, nova, person):
+def test_guessing_a_secret_that_a_user_chose(admin, nova, person, no_time_passes):
     _, user, project, own = person
     key = {'access': new_hex_id(), 'secret': 'tiger'}
     wanted = {'type': 'ec2', 'user_id': user, 'project_id': project, 'blob': json.dumps(key)}

@@ -193,12 +193,11 @@ def test_who_may_not_look_cannot_tell_what_exists(world):
 
 
 def test_without_a_token_nothing_but_the_open_routes(cloud, world):
-    from common.api.application import Application
     from identity.api import RESOURCES
 
     ids, clients = world
     routes = [route for resource in RESOURCES for route in resource.routes]
-    assert isinstance(Application('identity', RESOURCES), Application)
+    assert len(routes) > 200
     for route in routes:
         if route.open:
             continue

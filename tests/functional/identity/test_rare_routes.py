@@ -6,7 +6,6 @@ import base64
 import datetime
 import hashlib
 import hmac
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,26 +13,9 @@ from keystoneauth1 import session as auth_session
 from keystoneauth1.extras.oauth1 import v3 as oauth1
 from keystoneclient.v3.client import Client as Keystone
 
-from tests.functional.identity.routes_asked import WITHOUT_A_LIBRARY, Route, not_asked, recorded
+from tests.functional.identity.routes_asked import WITHOUT_A_LIBRARY, Route, not_asked
 
-
-@pytest.fixture(scope='module', autouse=True)
-def asked() -> Iterator[set[Route]]:
-    with recorded() as found:
-        yield found
-
-
-@pytest.fixture(scope='module')
-def keystone(cloud: Any) -> Any:
-    return Keystone(session=cloud.session())
-
-
-@pytest.fixture(scope='module')
-def ids(keystone: Any) -> dict[str, str]:
-    """Ids by name: of roles, of the project and user `demo`, of the user `other`."""
-    roles = {role.name: role.id for role in keystone.roles.list()}
-    people = {f'user {user.name}': user.id for user in keystone.users.list()}
-    return {**roles, **people, 'project demo': keystone.projects.find(name='demo').id}
+pytestmark = pytest.mark.usefixtures('asked')
 
 
 @pytest.mark.parametrize('who', ['user', 'group'])

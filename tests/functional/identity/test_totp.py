@@ -240,7 +240,7 @@ def test_wrong_factors_get_no_receipt(admin, person):
     assert refused.status_code == 401 and 'Openstack-Auth-Receipt' not in refused.headers, 'no rule has a password in it'
 
 
-def test_the_right_password_does_not_pay_for_wrong_codes(cloud, admin, person, monkeypatch):
+def test_the_right_password_does_not_pay_for_wrong_codes(cloud, admin, person, no_time_passes):
     """Half a login must not wipe out the failures of the other half: codes are short."""
     _, user = person
     both(admin, user)

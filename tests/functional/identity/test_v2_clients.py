@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from keystoneauth1 import session as auth_session
 from keystoneauth1.identity import v2
 
 from tests.functional.identity.conftest import ADMIN_PASSWORD
-from tests.functional.identity.routes_asked import Route, not_asked, recorded, routes_of
+from tests.functional.identity.routes_asked import Route, not_asked, routes_of
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -21,11 +20,7 @@ with warnings.catch_warnings():
     from keystoneclient.discover import Discover
     from keystoneclient.v2_0.client import Client as Keystone
 
-
-@pytest.fixture(scope='module', autouse=True)
-def asked() -> Iterator[set[Route]]:
-    with recorded() as found:
-        yield found
+pytestmark = pytest.mark.usefixtures('asked')
 
 
 def signed_in(cloud: Any, username: str, password: str, tenant: str) -> Any:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
-from common.clock import monotonic
 from common.config import Settings
 from common.errors import Unauthorized
 from common.messaging import Broker
@@ -15,6 +12,8 @@ from common.rest.client import ServiceToken
 from common.runtime import Runtime
 from common.tokens import PublishedKeys, RevocationFeed, Revocations, TokenVerifier
 from common.tokens.contract import TokenNews, TokenNewsListener
+from tests.functional.cloud import eventually
+from tests.ports import free_port
 
 
 class Elsewhere:
@@ -41,13 +40,6 @@ def elsewhere(cloud):
 
 def demo_token(cloud):
     return cloud.client('demo', 'demo-secret', project_name='demo', project_domain_name='Default').token
-
-
-def wait_for(condition, seconds=10.0):
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end, 'it did not happen in time'
-        threading.Event().wait(0.01)
 
 
 def test_many_tokens_cost_one_request(cloud, elsewhere):
@@ -90,9 +82,9 @@ def test_a_message_tells_at_once(cloud, elsewhere, admin):
     broker.serve(TokenNews, TokenNewsListener(elsewhere.revocations), host='elsewhere', workers=1)
     try:
         # The first event makes sure that the other end listens.
-        wait_for(lambda: _revoke_one(cloud, admin) and len(elsewhere.revocations))
+        eventually(lambda: _revoke_one(cloud, admin) and len(elsewhere.revocations))
         admin.ok('DELETE', '/v3/auth/tokens', X_Subject_Token=token, status=204)
-        wait_for(lambda: _refused(elsewhere, token))
+        eventually(lambda: _refused(elsewhere, token))
     finally:
         broker.close()
     assert elsewhere.asked == ['/v3/pileus/token-keys']
@@ -121,7 +113,6 @@ def test_a_second_identity_process_knows_what_the_first_revoked(cloud, admin, tm
     """Same database and keys, another process: here a second runtime that hears no messages of the first."""
     first = cloud.runtime.settings
     from common.config import ServiceOptions
-    from tests.ports import free_port
 
     overrides = {
         'service': {'state_dir': first.get(ServiceOptions).state_dir, 'host': 'second'},
@@ -139,7 +130,7 @@ def test_a_second_identity_process_knows_what_the_first_revoked(cloud, admin, tm
             verifier.verify(old)
         assert verifier.verify(young)
         admin.ok('DELETE', '/v3/auth/tokens', X_Subject_Token=young, status=204)
-        assert second.parts['identity'].service.learn_revocations() >= 0
+        second.parts['identity'].service.learn_revocations()  # or it has done so by itself a moment ago
         with pytest.raises(Unauthorized):
             verifier.verify(young)
     finally:

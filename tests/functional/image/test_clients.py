@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import urllib.parse
@@ -14,7 +15,7 @@ import requests
 
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.image.stores_cloud import stores_cloud
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -22,6 +23,7 @@ with warnings.catch_warnings():
     from glanceclient.v2.client import Client as Glance
 
 DATA = bytes(range(256)) * 64
+CLOUD = functools.partial(stores_cloud, cache_max_size=1 << 20)
 RAW = {'disk_format': 'raw', 'container_format': 'bare'}
 KIND = 'OS::Nova::Flavor'
 # What neither of the clients ever asks for, and why it is there.
@@ -29,12 +31,6 @@ OTHERS = {
     ('GET', '/pileus/events'): 'the timeline is of our own command',
     ('DELETE', '/v2/tasks/{id}'): 'upstream answers that it is not allowed, and so do we',
 }
-
-
-@pytest.fixture(scope='module')
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    with stores_cloud(tmp_path_factory.mktemp('cloud'), cache_max_size=1 << 20) as made:
-        yield made
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -55,28 +51,21 @@ def asked() -> Iterator[set[tuple[str, str]]]:
 
 
 @pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = DATA
-        yield made
+def sdk(here: TestCloud) -> Any:
+    return here.sdk().image
 
 
 @pytest.fixture(scope='module')
-def sdk(cloud: TestCloud) -> Any:
-    return cloud.sdk().image
-
-
-@pytest.fixture(scope='module')
-def glance(cloud: TestCloud) -> Any:
-    client = cloud.client()
+def glance(here: TestCloud) -> Any:
+    client = here.client()
     return Glance(client.catalog['image'], token=client.token)
 
 
 @pytest.fixture(scope='module')
-def project(cloud: TestCloud) -> str:
+def project(here: TestCloud) -> str:
     """The id of another project."""
     body = {'project': {'name': 'another', 'domain_id': 'default'}}
-    return str(cloud.client().ask('POST', 'identity', '/projects', body)['project']['id'])
+    return str(here.client().ask('POST', 'identity', '/projects', body)['project']['id'])
 
 
 def test_images_with_the_sdk(sdk: Any) -> None:
@@ -286,9 +275,9 @@ def test_definitions_with_the_glance_client(glance: Any) -> None:
         glance.metadefs_namespace.delete(one)
 
 
-def test_no_route_was_left_out(whole_file: None, cloud: TestCloud, asked: set[tuple[str, str]]) -> None:
+def test_no_route_was_left_out(whole_file: None, here: TestCloud, asked: set[tuple[str, str]]) -> None:
     """Counted is what the tests above did."""
-    routes = [bound.route for bound in cloud.runtime.parts['image'].apis[0].application().router.bound]
+    routes = [bound.route for bound in here.runtime.parts['image'].apis[0].application().router.bound]
     wanted = {(route.method, route.path) for route in routes if not route.path.startswith('/v1/') and not route.hidden}
     literal = {path for _, path in wanted if '{' not in path}
     left = set()

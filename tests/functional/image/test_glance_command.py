@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
-from collections.abc import Iterator
 
 import pytest
 
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.image.stores_cloud import stores_cloud
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 from tests.glance_shell import CommandFailed, GlanceCommand, commands_of
 
 DATA = bytes(range(256)) * 64
+CLOUD = functools.partial(stores_cloud, cache_max_size=1 << 20)
 RAW = ('--disk-format', 'raw', '--container-format', 'bare')
 KIND = 'OS::Nova::Flavor'
 
 
 @pytest.fixture(scope='module')
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    with stores_cloud(tmp_path_factory.mktemp('cloud'), cache_max_size=1 << 20) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = DATA
-        yield made
-
-
-@pytest.fixture(scope='module')
-def glance(cloud: TestCloud) -> GlanceCommand:
-    return GlanceCommand(cloud.client())
+def glance(here: TestCloud) -> GlanceCommand:
+    return GlanceCommand(here.client())
 
 
 @pytest.fixture(autouse=True)
@@ -50,10 +38,10 @@ def source(tmp_path: pathlib.Path) -> str:
 
 
 @pytest.fixture(scope='module')
-def project(cloud: TestCloud) -> str:
+def project(here: TestCloud) -> str:
     """The id of another project."""
     body = {'project': {'name': 'another', 'domain_id': 'default'}}
-    return str(cloud.client().ask('POST', 'identity', '/projects', body)['project']['id'])
+    return str(here.client().ask('POST', 'identity', '/projects', body)['project']['id'])
 
 
 def test_version_1(glance: GlanceCommand, web: Web, source: str, tmp_path: pathlib.Path, project: str) -> None:
@@ -142,16 +130,19 @@ def test_locations(glance: GlanceCommand, web: Web) -> None:
     glance('image-delete', image, newer)
 
 
-def test_the_cache(glance: GlanceCommand, source: str) -> None:
+def test_the_cache(here: TestCloud, glance: GlanceCommand, source: str) -> None:
     image = glance.show('image-create', *RAW, '--file', source)['id']
     glance('cache-queue', image)
     eventually(lambda: image in glance('cache-list') and 'cached' in glance('cache-list'), what='the copy')
-    assert glance('cache-nodes-list', image)
+    assert here.runtime.parts['image'].service.cache.host in glance('cache-nodes-list', image)
     glance('cache-delete', image)
     assert image not in glance('cache-list')
     glance('cache-prune')
     glance('cache-clean')
+    glance('cache-queue', image)
+    eventually(lambda: 'cached' in glance('cache-list'), what='the copy once more')
     glance('cache-clear', '--target', 'both')
+    assert image not in glance('cache-list')
     glance('image-delete', image)
     assert 'disk_format' in glance('explain', 'image')
 

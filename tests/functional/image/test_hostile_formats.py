@@ -7,16 +7,10 @@ import struct
 import pytest
 
 from tests.bench.client import Client
-from tests.functional.cloud import TestCloud
 
 OCTETS = {'Content-Type': 'application/octet-stream'}
 DESCRIPTOR = '# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType="monolithicSparse"\n'
 OWN_EXTENT = 'RW 2048 SPARSE "own.vmdk"\n'
-
-
-@pytest.fixture(scope='module')
-def client(cloud: TestCloud) -> Client:
-    return cloud.client()
 
 
 def qcow2(incompatible: int) -> bytes:

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
 import pathlib
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pileus import settings as state_files
 from tests.functional.cloud import TestCloud, eventually, running
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 from tests.openstack_shell import forget_clients
 
 DATA = os.urandom(20_000)
+OPTIONS = {'stores': 'one:filesystem,two:filesystem', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535'}
+CLOUD = functools.partial(running, image=OPTIONS)
 Shell = Callable[..., str]
-
-
-@pytest.fixture(scope='module')
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    options = {'stores': 'one:filesystem,two:filesystem', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535'}
-    with running(tmp_path_factory.mktemp('clients'), image=options) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = DATA
-        yield made
 
 
 @pytest.fixture(scope='module')
@@ -122,7 +111,7 @@ def test_openstacksdk_tasks(here: TestCloud, web: Web) -> None:
     sdk = here.sdk()
     given = {'import_from': web.url, 'import_from_format': 'raw', 'image_properties': {'disk_format': 'raw', 'container_format': 'bare'}}
     task = sdk.image.create_task(type='import', input=given)
-    done = sdk.image.wait_for_task(task, interval=0.05, wait=20)
+    done = sdk.image.wait_for_task(task, interval=0.05, wait=60)
     assert done.status == 'success' and sdk.image.get_image(done.result['image_id']).status == 'active'
     assert done.id in [one.id for one in sdk.image.tasks()] and done.expires_at
     assert sdk.image.get_tasks_schema().properties['tasks'] and sdk.image.get_task_schema().properties['input']

@@ -15,17 +15,10 @@ from common.operations import SERVICE, Runner, testing
 from common.operations.testing import Trial
 from tests.functional.cloud import eventually
 from tests.functional.image.import_world import Region, World
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 
 DATA = os.urandom(70_000)
 Make = Callable[[pathlib.Path], Trial]
-
-
-@pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = DATA
-        yield made
 
 
 @pytest.fixture(scope='module')

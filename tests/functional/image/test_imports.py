@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -26,30 +26,9 @@ OPTIONS = {
     'stores': 'one:filesystem,two:filesystem,three:filesystem,web:http', 'allowed_networks': '127.0.0.0/8', 'import_allowed_ports': '1-65535', 'import_tries': 2,
     'max_size': 1 << 22, 'import_per_project': 2,
 }  # fmt: skip
+CLOUD = functools.partial(running, image=OPTIONS)
+DATA = os.urandom(300_000)
 WEB = {'name': 'web-download', 'uri': 'http://127.0.0.1/x'}
-
-
-@pytest.fixture(scope='module')
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    with running(tmp_path_factory.mktemp('imports'), image=OPTIONS) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def admin(here: TestCloud) -> Client:
-    return here.client()
-
-
-@pytest.fixture(scope='module')
-def demo(here: TestCloud) -> Client:
-    return here.client('demo')
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = os.urandom(300_000)
-        yield made
 
 
 def create(client: Client, **values: Any) -> str:
@@ -235,8 +214,12 @@ def test_another_host_goes_on_with_what_this_one_has_staged(here: TestCloud, dem
         status, _, _ = demo.raw('POST', f'{url}/v2/images/{images[0]}/import', {'method': {'name': 'glance-direct'}})
         assert status == 202 and demo.raw('DELETE', f'{url}/v2/images/{images[1]}')[0] == 204
         assert ended(demo, images[0])['status'] == 'success' and data_of(demo, images[0]) == data
-        conductor.sweep(here.runtime.parts['image'].service)
-        assert not [name for name in staged_files(here) if name.startswith(tuple(images))]
+
+        def swept() -> bool:
+            conductor.sweep(here.runtime.parts['image'].service)
+            return not [name for name in staged_files(here) if name.startswith(tuple(images))]
+
+        eventually(swept, what='an empty staging area')
 
 
 # -- from the web

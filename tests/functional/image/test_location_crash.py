@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -13,18 +13,11 @@ from common.operations import testing
 from common.operations.testing import Trial
 from image import location_adding
 from tests.functional.image.import_world import CTX, IMAGE, World
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 
 DATA = os.urandom(70_000)
 HASHES = {'os_hash_algo': 'sha256', 'os_hash_value': hashlib.sha256(DATA).hexdigest()}
 Make = Callable[[pathlib.Path], Trial]
-
-
-@pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = DATA
-        yield made
 
 
 def maker(web: Web, *, proved: bool) -> Make:

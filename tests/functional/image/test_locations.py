@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,30 +12,9 @@ import pytest
 from image import quotas
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.image.stores_cloud import Images, stores_cloud
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 
-
-@pytest.fixture(scope='module')
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    with stores_cloud(tmp_path_factory.mktemp('locations'), denied_hosts='127.9.9.9') as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def admin(here: TestCloud) -> Images:
-    return Images(here.client())
-
-
-@pytest.fixture(scope='module')
-def demo(here: TestCloud) -> Images:
-    return Images(here.client('demo'))
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = os.urandom(100_000)
-        yield made
+CLOUD = functools.partial(stores_cloud, denied_hosts='127.9.9.9')
 
 
 def add(url: str, metadata: Any = None, **more: Any) -> dict[str, Any]:
@@ -145,7 +124,7 @@ def test_nobody_elses_image_gets_a_place(here: TestCloud, demo: Images, admin: I
 
 
 def test_locations_stay_hidden_unless_the_operator_shows_them(cloud: TestCloud, web: Web) -> None:
-    images = Images(cloud.client('demo'))
+    images = Images.of(cloud, 'demo')
     assert images.patch(images.create(), add(web.url))[0] == 403
 
 
@@ -203,7 +182,7 @@ def test_hashes_that_cannot_be_are_refused(demo: Images, web: Web, hashes: dict[
     assert tell(demo, image, web.url, **hashes) == 400 and demo.show(image)['status'] == 'queued'
 
 
-def test_reading_for_hashes_ends_with_the_image(demo: Images, web: Web) -> None:
+def test_reading_for_hashes_ends_with_the_image(here: TestCloud, demo: Images, web: Web) -> None:
     import threading
 
     web.held = threading.Event()
@@ -213,6 +192,13 @@ def test_reading_for_hashes_ends_with_the_image(demo: Images, web: Web) -> None:
     assert demo.show(image)['os_hash_algo'] == 'sha512' and demo.show(image)['os_hash_value'] is None
     assert demo.send('DELETE', f'/images/{image}')[0] == 204
     web.held.set()
+    service = here.runtime.parts['image'].service
+
+    def over() -> bool:
+        with service.db.read() as session:
+            return service.ops.live(session, image) is None
+
+    eventually(over, what='the end of the reading')
     assert demo.send('GET', f'/images/{image}')[0] == 404
 
 
@@ -224,12 +210,12 @@ def test_services_are_told_where_the_data_is(admin: Images, demo: Images, web: W
 
 
 def test_data_elsewhere_counts_as_well(here: TestCloud, admin: Images, web: Web) -> None:
-    project = admin.client.ask('POST', 'identity', '/projects', {'project': {'name': 'poor', 'domain_id': 'default'}})['project']['id']
-    roles = {role['name']: role['id'] for role in admin.client.ask('GET', 'identity', '/roles')['roles']}
-    users = {user['name']: user['id'] for user in admin.client.ask('GET', 'identity', '/users')['users']}
-    admin.client.ask('PUT', 'identity', f'/projects/{project}/users/{users["demo"]}/roles/{roles["member"]}')
+    project = admin.ask('POST', 'identity', '/projects', {'project': {'name': 'poor', 'domain_id': 'default'}})['project']['id']
+    roles = {role['name']: role['id'] for role in admin.ask('GET', 'identity', '/roles')['roles']}
+    users = {user['name']: user['id'] for user in admin.ask('GET', 'identity', '/users')['users']}
+    admin.ask('PUT', 'identity', f'/projects/{project}/users/{users["demo"]}/roles/{roles["member"]}')
     service = here.runtime.parts['image'].service
-    poor = Images(here.client('demo', 'poor'))
+    poor = Images.of(here, 'demo', 'poor')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service.quotas, 'limits', lambda project_id, fresh=False: {**dict.fromkeys(quotas.RESOURCES, -1), quotas.SIZE: 1})
         web.data = os.urandom(600 * 1024)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,46 +11,34 @@ import pytest
 from pileus.settings import secret
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.image.stores_cloud import stores_cloud
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 from tests.openstack_shell import CommandFailed, OpenStack, commands_of
 
 DATA = bytes(range(256)) * 64
+CLOUD = functools.partial(stores_cloud, cache_max_size=1 << 20)
 RAW = ('--disk-format', 'raw', '--container-format', 'bare')
 
 
 @pytest.fixture(scope='module')
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    with stores_cloud(tmp_path_factory.mktemp('cloud'), cache_max_size=1 << 20) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    with web_server() as made:
-        made.data = DATA
-        yield made
-
-
-@pytest.fixture(scope='module')
-def friend(cloud: TestCloud) -> OpenStack:
+def friend(here: TestCloud) -> OpenStack:
     """A member of a project of its own."""
-    admin = cloud.client()
+    admin = here.client()
     project = admin.ask('POST', 'identity', '/projects', {'project': {'name': 'friend', 'domain_id': 'default'}})['project']['id']
     user = {'name': 'friend', 'domain_id': 'default', 'password': 'friend-secret'}
     user_id = admin.ask('POST', 'identity', '/users', {'user': user})['user']['id']
     role = admin.ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
     admin.ask('PUT', 'identity', f'/projects/{project}/users/{user_id}/roles/{role}')
-    return client(cloud, 'friend', 'friend-secret')
+    return client(here, 'friend', 'friend-secret')
 
 
 @pytest.fixture(scope='module')
-def admin(cloud: TestCloud) -> OpenStack:
-    return client(cloud, 'admin', secret(cloud.state, 'admin-password'))
+def admin(here: TestCloud) -> OpenStack:
+    return client(here, 'admin', secret(here.state, 'admin-password'))
 
 
-def client(cloud: TestCloud, user: str, password: str) -> OpenStack:
+def client(here: TestCloud, user: str, password: str) -> OpenStack:
     return OpenStack(
-        auth_url=cloud.auth_url, username=user, password=password, project_name=user, user_domain_name='Default',
+        auth_url=here.auth_url, username=user, password=password, project_name=user, user_domain_name='Default',
         project_domain_name='Default', region_name='RegionOne',
     )  # fmt: skip
 

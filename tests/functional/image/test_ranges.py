@@ -35,10 +35,10 @@ def here(far: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Itera
             'import_allowed_ports': '1-65535', 'show_multiple_locations': True,
         },
         'image_store_s3': {
-            'endpoint': far['s3'].url, 'access_key': 'a', 'secret_key': 'b', 'addressing': 'path', 'create_bucket': True, 'timeout': 5.0,
+            'endpoint': far['s3'].url, 'access_key': 'a', 'secret_key': 'b', 'addressing': 'path', 'create_bucket': True, 'timeout': 60.0,
         },
         'image_store_swift': {
-            'auth_url': f'{far["swift"].url}/v3', 'username': 'glance', 'password': far['swift'].password, 'segment_size': 8 << 20, 'timeout': 5.0,
+            'auth_url': f'{far["swift"].url}/v3', 'username': 'glance', 'password': far['swift'].password, 'segment_size': 8 << 20, 'timeout': 60.0,
         },
     }  # fmt: skip
     with running(tmp_path_factory.mktemp('ranges'), **groups) as made:
@@ -47,7 +47,7 @@ def here(far: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope='module')
 def images(here: TestCloud) -> Images:
-    return Images(here.client())
+    return Images.of(here)
 
 
 @pytest.fixture(scope='module')
@@ -70,8 +70,8 @@ def server(request: pytest.FixtureRequest, far: dict[str, Any]) -> Iterator[S3Se
 
 
 def get(images: Images, image: str, wanted: str = '') -> tuple[int, dict[str, str], bytes]:
-    url = f'{images.client.catalog["image"]}/v2/images/{image}/file'
-    return images.client.raw('GET', url, headers={'Range': wanted} if wanted else {})
+    url = f'{images.catalog["image"]}/v2/images/{image}/file'
+    return images.raw('GET', url, headers={'Range': wanted} if wanted else {})
 
 
 @pytest.mark.parametrize(('store', 'server'), [(name, name) for name in FAR], indirect=['server'])

@@ -9,7 +9,7 @@ import pytest
 
 from image import upload
 from tests.functional.cloud import TestCloud, eventually, running
-from tests.functional.image.stores_cloud import Images
+from tests.functional.image.stores_cloud import Images, nobody_sweeps
 from tests.unit.image.s3_server import S3Server, s3_server
 from tests.unit.image.swift_server import SwiftServer, swift_server
 
@@ -34,20 +34,20 @@ def here(s3: S3Server, swift: SwiftServer, tmp_path_factory: pytest.TempPathFact
         'image': {'stores': 'near:filesystem,s3:s3,swift:swift', 'cache_max_size': 0, 'import_tries': 2},
         'image_store_s3': {
             'endpoint': s3.url, 'access_key': 'a', 'secret_key': 'b', 'addressing': 'path', 'create_bucket': True, 'part_size': 5 << 20,
-            'timeout': 2.0,
+            'timeout': 60.0,
         },
         'image_store_swift': {
             'auth_url': f'{swift.url}/v3', 'username': 'glance', 'password': swift.password, 'segment_size': 1 << 20, 'weight': -1,
-            'timeout': 2.0,
+            'timeout': 60.0,
         },
     }  # fmt: skip
-    with running(tmp_path_factory.mktemp('remote'), **groups) as made:
+    with nobody_sweeps(), running(tmp_path_factory.mktemp('remote'), **groups) as made:
         yield made
 
 
 @pytest.fixture
 def images(here: TestCloud) -> Images:
-    return Images(here.client())
+    return Images.of(here)
 
 
 def kept(s3: S3Server, swift: SwiftServer, image: str) -> int:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
+import functools
 import socket
 import urllib.parse
-from collections.abc import Iterator
-
-import pytest
 
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually, running
 
 OCTETS = {'Content-Type': 'application/octet-stream'}
 SLOW = 12
+CLOUD = functools.partial(running, image={'transfers': SLOW + 1, 'transfers_per_project': SLOW})
 SIZE = 200_000  # more than the server waits for before it begins
-
-
-@pytest.fixture(scope='module')
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    state: pathlib.Path = tmp_path_factory.mktemp('slow')
-    with running(state, image={'transfers': SLOW + 1, 'transfers_per_project': SLOW}) as made:
-        yield made
 
 
 def create(client: Client) -> str:
@@ -45,7 +36,7 @@ def opened(client: Client, head: str, body: bytes = b'') -> socket.socket:
 
 
 def status_line(connection: socket.socket) -> str:
-    connection.settimeout(30)
+    connection.settimeout(120)
     return connection.recv(64).split(b'\r\n')[0].decode()
 
 
@@ -57,12 +48,12 @@ def test_slow_uploads_keep_nobody_waiting_and_are_shared_out(here: TestCloud) ->
         slow = [stack.enter_context(opened(demo, f'PUT /v2/images/{image}/file', body)) for image in images[:-1]]
         # More than the server has threads for other requests.
         eventually(
-            lambda: {admin.ask('GET', 'image', f'/v2/images/{image}')['status'] for image in images[:-1]} == {'saving'}, 20.0, 'all begin'
+            lambda: {admin.ask('GET', 'image', f'/v2/images/{image}')['status'] for image in images[:-1]} == {'saving'}, what='all begin'
         )
         assert put(demo, images[-1], b'data') == 429, 'the project has its share'
         assert put(admin, create(admin), b'data') == 204
         extra = stack.enter_context(opened(admin, f'PUT /v2/images/{create(admin)}/file', body))
-        eventually(lambda: put(admin, create(admin), b'data') == 503, 20.0, 'no more at once')
+        eventually(lambda: put(admin, create(admin), b'data') == 503, what='no more at once')
         for one in (*slow, extra):
             one.sendall(bytes(SIZE - 3))
         assert {status_line(one) for one in (*slow, extra)} == {'HTTP/1.1 204 No Content'}
@@ -78,7 +69,7 @@ def test_slow_downloads_keep_nobody_waiting(here: TestCloud) -> None:
             assert status_line(stack.enter_context(opened(demo, f'GET /v2/images/{image}/file', b'\r\n'))) == 'HTTP/1.1 200 OK'
         assert demo.ask('GET', 'image', f'/v2/images/{image}')['status'] == 'active'
         assert demo.raw('GET', f'{demo.catalog["image"]}/v2/images/{image}/file')[0] == 429
-    eventually(lambda: demo.raw('GET', f'{demo.catalog["image"]}/v2/images/{image}/file')[0] == 200, 20.0, 'who hangs up counts no more')
+    eventually(lambda: demo.raw('GET', f'{demo.catalog["image"]}/v2/images/{image}/file')[0] == 200, what='who hangs up counts no more')
 
 
 def test_what_gives_no_data_does_not_count(here: TestCloud) -> None:
@@ -87,4 +78,4 @@ def test_what_gives_no_data_does_not_count(here: TestCloud) -> None:
     for _ in range(SLOW + 2):
         assert demo.raw('GET', f'{demo.catalog["image"]}/v2/images/{empty}/file')[0] == 204
         assert demo.raw('GET', f'{demo.catalog["image"]}/v2/images/none/file')[0] == 404
-        assert demo.raw('GET', f'{demo.catalog["image"]}/v2/images/{empty}/file', headers={'Range': 'x'})[0] in (204, 400)
+        assert demo.raw('GET', f'{demo.catalog["image"]}/v2/images/{empty}/file', headers={'Range': 'x'})[0] == 204

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import pathlib
 from collections.abc import Iterator
@@ -16,14 +17,14 @@ from image.db import images as image_queries
 from image.db import locations as queries
 from image.service import ImageService
 from tests.functional.cloud import TestCloud
-from tests.functional.image.stores_cloud import Images, stores_cloud
+from tests.functional.image.stores_cloud import Images, nobody_sweeps, stores_cloud
 
 DATA = bytes(range(256)) * 40
 
 
-@pytest.fixture(scope='module')
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    with stores_cloud(tmp_path_factory.mktemp('stores')) as made:
+@contextlib.contextmanager
+def CLOUD(state: pathlib.Path) -> Iterator[TestCloud]:
+    with nobody_sweeps(), stores_cloud(state) as made:
         yield made
 
 
@@ -31,16 +32,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
 def service(here: TestCloud) -> ImageService:
     found: ImageService = here.runtime.parts['image'].service
     return found
-
-
-@pytest.fixture(scope='module')
-def admin(here: TestCloud) -> Images:
-    return Images(here.client())
-
-
-@pytest.fixture(scope='module')
-def demo(here: TestCloud) -> Images:
-    return Images(here.client('demo'))
 
 
 def files(here: TestCloud, image: str) -> set[str]:
@@ -73,7 +64,7 @@ def test_users_are_told_of_the_stores_and_administrators_more(admin: Images, dem
 
 
 def test_who_has_one_store_only_is_not_bothered_with_it(cloud: TestCloud) -> None:
-    images = Images(cloud.client())
+    images = Images.of(cloud)
     image = images.create()
     assert images.put(image, DATA) == 204
     assert 'stores' not in images.show(image) and 'locations' not in images.show(image) and 'direct_url' not in images.show(image)
@@ -97,7 +88,7 @@ def test_a_store_that_takes_nothing_is_refused_and_the_image_waits(demo: Images,
 
 
 def test_a_new_image_says_which_stores_it_may_go_to(demo: Images) -> None:
-    _, headers, _ = demo.client.raw('POST', f'{demo.base}/images', {'name': 'x'})
+    _, headers, _ = demo.raw('POST', f'{demo.base}/images', {'name': 'x'})
     assert headers['openstack-image-store-ids'] == 'fast,slow' and 'glance-direct' in headers['openstack-image-import-methods']
 
 
@@ -147,7 +138,7 @@ def test_a_copy_of_a_deleted_image_ends(here: TestCloud, service: ImageService, 
     demo.put(image, DATA)
 
     def check() -> None:
-        demo.client.raw('DELETE', f'{demo.base}/images/{image}')
+        demo.raw('DELETE', f'{demo.base}/images/{image}')
 
     with pytest.raises(Gone):
         placing.place(service, image, 'fast', source_of(tmp_path / 'a'), check=check)
@@ -172,7 +163,7 @@ def test_a_dead_copy_is_taken_over_by_who_goes_on_and_swept_otherwise(
         placing.place(service, image, 'fast', source_of(tmp_path / 'a'), owner='another')
     assert placing.place(service, image, 'fast', source_of(tmp_path / 'a'), owner='op') is True
     assert demo.send('DELETE', f'/stores/fast/{image}')[0] == 403
-    admin = Images(here.client())
+    admin = Images.of(here)
     assert admin.send('DELETE', f'/stores/fast/{image}')[0] == 204 and len(files(here, image)) == 1
     die()
     with service.db.write() as session:
@@ -242,7 +233,7 @@ def test_data_that_no_row_speaks_of_is_removed(here: TestCloud, service: ImageSe
 
 def test_a_dead_upload_is_given_back_and_its_part_removed(here: TestCloud, service: ImageService, demo: Images) -> None:
     image = demo.create()
-    ctx = Context.service('test').but(project_id=demo.client.project_id)
+    ctx = Context.service('test').but(project_id=demo.project_id)
     lease = upload._begin(service, ctx, image, 'fast')[1]
     service.stores.get('fast').begin(image, lease.upload_id).write(b'half')
     assert demo.show(image)['status'] == 'saving' and demo.put(image, DATA) == 409

@@ -18,11 +18,6 @@ from tests.functional.cloud import TestCloud
 OCTETS = {'Content-Type': 'application/octet-stream'}
 
 
-@pytest.fixture(scope='module')
-def client(cloud: TestCloud) -> Client:
-    return cloud.client()
-
-
 def create(client: Client, disk_format: str = 'raw', **values: Any) -> str:
     body = {'name': 'test', 'disk_format': disk_format, 'container_format': 'bare', **values}
     return str(client.ask('POST', 'image', '/v2/images', body)['id'])

@@ -15,7 +15,7 @@ import requests
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually, running
 from tests.functional.image.stores_cloud import stores_cloud
-from tests.functional.image.web import Web, web_server
+from tests.functional.image.web import Web
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore')
@@ -23,48 +23,29 @@ with warnings.catch_warnings():
     from glanceclient.v1.client import Client as Glance
 
 DATA = bytes(range(256)) * 300
+CLOUD = stores_cloud
 OCTETS = {'Content-Type': 'application/octet-stream'}
 
 
-@pytest.fixture(scope='module')
-def web() -> Iterator[Web]:
-    """A web server with an image."""
-    with web_server() as made:
-        made.data = DATA
-        yield made
-
-
-@pytest.fixture(scope='module')
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    """A cloud that may fetch from it."""
-    with stores_cloud(tmp_path_factory.mktemp('cloud')) as made:
-        yield made
-
-
-@pytest.fixture(scope='module')
-def admin(cloud: TestCloud) -> Client:
-    return cloud.client()
-
-
-def member_of(cloud: TestCloud, name: str) -> Client:
-    admin = cloud.client()
+def member_of(here: TestCloud, name: str) -> Client:
+    admin = here.client()
     project = admin.ask('POST', 'identity', '/projects', {'project': {'name': name, 'domain_id': 'default'}})['project']['id']
     user = admin.ask('POST', 'identity', '/users', {'user': {'name': name, 'domain_id': 'default', 'password': 'secret-of-it'}})['user'][
         'id'
     ]
     role = admin.ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
     admin.ask('PUT', 'identity', f'/projects/{project}/users/{user}/roles/{role}')
-    return cloud.client(name, name, 'secret-of-it')
+    return here.client(name, name, 'secret-of-it')
 
 
 @pytest.fixture(scope='module')
-def friend(cloud: TestCloud) -> Client:
-    return member_of(cloud, 'friend')
+def friend(here: TestCloud) -> Client:
+    return member_of(here, 'friend')
 
 
 @pytest.fixture(scope='module')
-def stranger(cloud: TestCloud) -> Client:
-    return member_of(cloud, 'stranger')
+def stranger(here: TestCloud) -> Client:
+    return member_of(here, 'stranger')
 
 
 def glance(client: Client) -> Any:
@@ -112,7 +93,7 @@ def test_data_from_a_pipe_whose_length_nobody_knows(v1: Any, admin: Client) -> N
     def sent(pieces: list[bytes], **headers: str) -> tuple[int, Any]:
         meta = {'X-Image-Meta-Disk-Format': 'raw', 'X-Image-Meta-Container-Format': 'bare', **headers}
         address = f'{admin.catalog["image"]}/v1/images'
-        answer = requests.post(address, data=iter(pieces), headers={'X-Auth-Token': admin.token, **OCTETS, **meta}, timeout=30)
+        answer = requests.post(address, data=iter(pieces), headers={'X-Auth-Token': admin.token, **OCTETS, **meta}, timeout=120)
         return answer.status_code, answer.json() if answer.ok else answer.text
 
     status, answer = sent([DATA[:1000], DATA[1000:]])
@@ -310,7 +291,7 @@ def test_it_is_announced_as_old(admin: Client) -> None:
 
 
 def test_it_can_be_switched_off(tmp_path: Any) -> None:
-    with running(tmp_path, image={'enable_v1_api': False}) as cloud:
-        client = cloud.client()
+    with running(tmp_path, image={'enable_v1_api': False}) as here:
+        client = here.client()
         assert raw(client, 'GET', '/v1/images')[0] == 404 and raw(client, 'GET', '/v2/images')[0] == 200
         assert 'v1.1' not in [version['id'] for version in json.loads(raw(client, 'GET', '/versions')[2])['versions']]

@@ -74,7 +74,7 @@ def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
             self.end_headers()
             if web.held is not None:
                 self.wfile.write(data[: len(data) // 2])
-                web.held.wait(20)
+                web.held.wait(120)
                 data = data[len(data) // 2 :]
             data = data if web.break_after is None else data[: web.break_after]
             for first in range(0, len(data), _PIECE):

@@ -50,6 +50,12 @@ def bind(admin, client, network, host, **values):
     )
 
 
+def silence(cloud, agent):
+    """As if its last heartbeat were long ago."""
+    long_ago = datetime.datetime(2020, 1, 1)
+    cloud.service.write(Context.service('test'), lambda work: host_rows.change(work.session, agent, heartbeat_at=long_ago))
+
+
 def test_a_port_is_down_until_its_host_has_wired_it(admin, demo, h1):
     network, subnet = demo.network('10.30.0.0/24')
     port = bind(admin, demo, network, 'h1')
@@ -159,9 +165,9 @@ def test_rules_and_the_members_behind_them(admin, demo, h1, h2):
     assert {'direction': 'ingress', 'protocol': '6', 'port_min': 80, 'port_max': 80} in told['rules']
     assert {'direction': 'ingress', 'remote_set': group['id']} in told['rules']
     assert {'direction': 'egress', 'version': 6} in told['rules']
-    far = bind(admin, demo, network, 'h2', security_groups=[group['id']], allowed_address_pairs=[{'ip_address': '10.34.0.200'}])
+    far = bind(admin, demo, network, 'h2', security_groups=[group['id']], allowed_address_pairs=[{'ip_address': '203.0.113.200'}])
     state = h1.fetch()
-    addresses = {near['fixed_ips'][0]['ip_address'], far['fixed_ips'][0]['ip_address'], '10.34.0.200'}
+    addresses = {near['fixed_ips'][0]['ip_address'], far['fixed_ips'][0]['ip_address'], '203.0.113.200'}
     assert state['address_sets'] == [{'id': group['id'], 'addresses': sorted(addresses)}]
     rule = demo.make('security_group_rule', security_group_id=group['id'], direction='ingress', protocol='icmp')
     for agent in (h1, h2):
@@ -248,23 +254,26 @@ def test_a_host_that_falls_silent_is_down_and_one_that_returns_is_up(cloud, admi
     cloud.agent('h4').wire()
     agent = admin.ok('GET', 'agents?host=h4')['agents'][0]
     assert (agent['alive'], agent['admin_state_up']) == (True, True)
-    long_ago = datetime.datetime(2020, 1, 1)
-    cloud.service.write(Context.service('test'), lambda work: host_rows.change(work.session, agent['id'], heartbeat_at=long_ago))
+    silence(cloud, agent['id'])
     silent = admin.ok('GET', 'agents?host=h4')['agents'][0]
     assert (silent['alive'], silent['heartbeat_timestamp']) == (False, '2020-01-01 00:00:00')
     assert admin.ok('GET', 'agents?alive=False')['agents'] == [silent]
     cloud.agent('h4').wire()
     assert admin.ok('GET', 'agents?host=h4')['agents'][0]['alive'] is True
-    cloud.service.write(Context.service('test'), lambda work: host_rows.change(work.session, agent['id'], heartbeat_at=long_ago))
+    silence(cloud, agent['id'])
     admin.ok('DELETE', f'agents/{agent["id"]}')
     assert admin.error('GET', f'agents/{agent["id"]}') == (404, 'AgentNotFound')
 
 
 def test_a_network_that_was_there_before_any_host_is_served_by_the_first(cloud, admin, demo):
+    for agent in admin.ok('GET', 'agents')['agents']:
+        silence(cloud, agent['id'])
     network, _ = demo.network('10.37.0.0/24')
     path = f'ports?network_id={network["id"]}&device_owner=network:dhcp'
-    for port in admin.ok('GET', path)['ports']:
-        admin.ok('DELETE', f'ports/{port["id"]}')
     placement_of_agents.sweep(cloud.service)
-    assert len(admin.ok('GET', path)['ports']) == 1
+    assert admin.ok('GET', path)['ports'] == []
+    cloud.agent('h5').wire()
+    placement_of_agents.sweep(cloud.service)
+    assert [port['binding:host_id'] for port in admin.ok('GET', path)['ports']] == ['h5']
     demo.ok('DELETE', f'networks/{network["id"]}')
+    silence(cloud, admin.ok('GET', 'agents?host=h5')['agents'][0]['id'])

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from common import clock
 from common.context import Context
 from common.errors import Conflict, InvalidInput, NoValidHost, Refused, Superseded, Transient
-from common.operations import HOST, SERVICE, NotYet, Operation, Runner, Step, host_location, on_host_of
+from common.operations import HOST, SERVICE, NotYet, Operation, Runner, Step, host_location, lease, on_host_of
 from common.operations.drive import Drive
 from common.operations.lease import new_owner
 from common.operations.service import LocalBell
@@ -38,7 +38,7 @@ class Stage:
 
     def halt(self, *locations):
         for location in locations or list(self.runners):
-            assert self.runners.pop(location).stop()
+            assert self.runners.pop(location).stop(60)
 
     def end(self, operation, timeout=60):
         return self.cloud.ops.wait(operation, timeout=timeout)
@@ -140,7 +140,7 @@ def test_a_note_after_being_overtaken_does_no_harm(stage):
 
 def test_a_delete_comes_between_two_writes_of_what_it_overtakes(stage):
     def copy(run):
-        for number in range(2000):
+        for number in range(100_000):  # no machine comes to its end before the delete
             run.note(f'copied: {number} MiB')
             run.check()
 
@@ -164,9 +164,10 @@ def test_one_live_operation_for_a_resource(stage):
 
 def test_only_one_of_many_that_race_gets_the_resource(stage):
     s = stage()
-    outcomes = []
+    outcomes, together = [], threading.Barrier(8)
 
     def work():
+        together.wait()
         try:
             outcomes.append(s.cloud.start())
         except Conflict:
@@ -177,7 +178,7 @@ def test_only_one_of_many_that_race_gets_the_resource(stage):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(outcome is not None for outcome in outcomes) == 1
+    assert len(outcomes) == 8 and sum(outcome is not None for outcome in outcomes) == 1
 
 
 def test_nothing_is_left_of_a_start_that_is_rolled_back(stage):
@@ -207,11 +208,12 @@ def test_a_passing_failure_is_tried_again(stage):
 
 
 def test_what_passes_never_fails_at_the_deadline_and_says_why(stage):
-    ends = []
+    tries = []
 
     def down(run):
-        ends.append(clock.now() + datetime.timedelta(seconds=0.5))
-        run._record.deadline_at = ends[0]  # however long the machine took to come here
+        tries.append(run.attempt)
+        if len(tries) == 3:  # however long the machine took to come here
+            run._record.deadline_at = clock.now()
         raise Transient('The image service is away.')
 
     told = []
@@ -222,7 +224,7 @@ def test_what_passes_never_fails_at_the_deadline_and_says_why(stage):
     )
     s = stage(op).run()
     record = s.end(s.cloud.start(op))
-    assert record.state == 'failed' and len(ends) > 1
+    assert record.state == 'failed' and tries == [0, 1, 2]
     assert told == [{'x': 1}, 'The image service is away. (step fetch)']
     assert record.fault['code'] == 'transient'
 
@@ -538,11 +540,12 @@ def test_what_a_dead_process_held_is_taken_up_at_once(stage):
     dead = new_owner()
     drive = Drive(s.cloud.ops, dead, {SERVICE: s.cloud.things}, lambda: False, lambda *_: None)
     assert drive.claim(operation)
-    from common.operations import lease
-
+    s.cloud.db.transaction(  # so it is not waiting that ends it
+        lambda session: session.execute(sa.update(TABLES.operations).values(lease_until=clock.now() + datetime.timedelta(hours=1)))
+    )
     lease.retire(dead)
     s.run()
-    assert s.end(operation, timeout=lease.LEASE * 0.8).state == 'done'
+    assert s.end(operation).state == 'done'
 
 
 def test_a_runner_that_stops_hands_its_work_back(stage):
@@ -615,19 +618,23 @@ def test_an_operator_can_end_an_operation_by_force(stage):
 
 def test_an_operation_of_another_release_is_left_alone(stage):
     op = job(Step('make', do=lambda run: run.world.make('x')), version=2)
-    s = stage(op)
-    operation = s.cloud.start(op)
+    known = job(Step('look', do=lambda run: None), kind='server.known')
+    s = stage(op, known)
+    operation, later = s.cloud.start(op), s.cloud.start(known, resource='another')
     del s.cloud.ops._registry[(op.kind, 2)]
     assert s.cloud.ops.unknown() == [('server.job', 2)]
     s.run(SERVICE)
-    s.until(lambda: not s.runners[SERVICE].busy)
-    assert s.load(operation).generation == 0
+    assert s.end(later).state == 'done', 'the runner has looked at what waits'
+    s.halt()
+    record = s.load(operation)
+    assert (record.generation, record.state, s.cloud.events(operation)) == (0, 'running', [])
+    assert s.cloud.things.all() == set()
 
 
 def test_one_runner_for_all_places_needs_no_bell(stage):
     s = stage()
     s.cloud.ops.bell = LocalBell()
-    runner = Runner(s.cloud.ops, at=s.cloud.worlds, workers=4, sweep_every=30)
+    runner = Runner(s.cloud.ops, at=s.cloud.worlds, workers=4, sweep_every=3600)
     runner.start()
     s.runners['all'] = runner
     operations = [s.cloud.start(resource=f'server-{number}') for number in range(20)]

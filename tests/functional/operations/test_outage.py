@@ -54,8 +54,12 @@ def test_ten_operations_outlive_an_outage(server, tmp_path):
         runner.start()
     try:
         operations = [cloud.start(SLOW, str(number)) for number in range(10)]
-        time.sleep(0.3)
+        end = time.monotonic() + 60
+        while len(cloud.things.all()) < 20:
+            assert time.monotonic() < end, 'the operations do not go on'
+            time.sleep(0.01)
         server.kill()
+        assert len(cloud.things.all()) < 110, 'in the middle of them'
         with contextlib.closing(_Closing(Database(url))) as other, pytest.raises(Unavailable):
             other.db.ping()
         time.sleep(2)

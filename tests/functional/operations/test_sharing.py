@@ -6,10 +6,11 @@ import os
 
 import pytest
 
-from common.errors import Transient
+from common.errors import Conflict, Transient
 from common.operations import HOST, SERVICE, NotYet, Operation, Runner, Step, host_location, lease
 from common.operations.drive import Drive
 from common.operations.record import DONE
+from tests.functional.cloud import eventually
 from tests.functional.operations.cloud import HOSTS, Cloud
 
 
@@ -31,18 +32,19 @@ def test_a_runner_that_took_on_the_hosts_never_hands_an_operation_over(cloud):
     operation = cloud.start()
     assert cloud.ops.wait(operation, timeout=60).state == DONE
     assert cloud.ops.store.load(operation).generation == 1  # taken once, for all its places
-    assert runner.stop()
+    assert runner.stop(60)
 
 
 def test_what_waits_for_a_place_begins_when_a_runner_takes_it_on(cloud):
     runner = Runner(cloud.ops, at=SERVICE, world=cloud.things, workers=1, sweep_every=3600)
     runner.start()
     operation = cloud.start()
-    with pytest.raises(Exception, match='still running'):
-        cloud.ops.wait(operation, timeout=0.5)
+    eventually(lambda: cloud.ops.store.load(operation).place == host_location('h1'), what='the part of the service')
+    with pytest.raises(Conflict, match='still running'):
+        cloud.ops.wait(operation, timeout=0.3)
     runner.take_on(places(cloud), workers=1)
     assert cloud.ops.wait(operation, timeout=60).state == DONE
-    assert runner.stop()
+    assert runner.stop(60)
 
 
 def test_places_can_be_taken_on_before_the_start(cloud):
@@ -50,7 +52,7 @@ def test_places_can_be_taken_on_before_the_start(cloud):
     runner.take_on({SERVICE: cloud.things, **places(cloud)}, workers=2)
     runner.start()
     assert cloud.ops.wait(cloud.start(), timeout=60).state == DONE
-    assert runner.stop()
+    assert runner.stop(60)
 
 
 def test_a_step_is_fresh_only_the_first_time(tmp_path):
@@ -71,7 +73,7 @@ def test_a_step_is_fresh_only_the_first_time(tmp_path):
     runner.start()
     assert cloud.ops.wait(cloud.start(other, 'thing-1', host='h1'), timeout=60).state == DONE
     assert seen == [True, False, False, True]
-    assert runner.stop()
+    assert runner.stop(60)
     cloud.db.dispose()
 
 
@@ -87,7 +89,7 @@ def test_a_step_whose_process_died_is_not_fresh(tmp_path):
     runner.start()
     assert cloud.ops.wait(operation, timeout=60).state == DONE
     assert seen == [False]
-    assert runner.stop()
+    assert runner.stop(60)
     cloud.db.dispose()
 
 

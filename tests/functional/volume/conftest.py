@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,9 +65,15 @@ def volumes(cloud: TestCloud) -> Iterator[Volumes]:
     made.clear()
 
 
+@pytest.fixture(scope='module')
+def member(cloud: TestCloud) -> Client:
+    """A user of a project that no other module of tests knows."""
+    return cloud.newcomer(f'volumes-{uuid.uuid4()}')
+
+
 @pytest.fixture
-def theirs(cloud: TestCloud) -> Iterator[Volumes]:
+def theirs(member: Client) -> Iterator[Volumes]:
     """Of another project, whose user is no administrator."""
-    made = Volumes(cloud.client('demo'))
+    made = Volumes(member)
     yield made
     made.clear()

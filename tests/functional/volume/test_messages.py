@@ -50,6 +50,7 @@ def test_messages_come_in_pages_and_of_snapshots_too(theirs: Volumes, full: None
     listed = [one['resource_uuid'] for one in theirs.ask('GET', '/messages')[1]['messages']]
     assert {first, second} <= set(listed)
     page = theirs.ask('GET', '/messages?limit=1')[1]['messages']
+    assert len(page) == 1
     rest = theirs.ask('GET', f'/messages?marker={page[0]["id"]}')[1]['messages']
     assert [one['resource_uuid'] for one in page + rest] == listed
     for bad in ('limit=x', 'marker=nobody'):
@@ -61,6 +62,7 @@ def test_a_snapshot_that_fails_says_why(theirs: Volumes, monkeypatch: pytest.Mon
     monkeypatch.setattr(SimulatedPool, 'snapshot', lambda *_: (_ for _ in ()).throw(Refused('The pool is full.')))
     made = theirs.ask('POST', '/snapshots', {'snapshot': {'volume_id': volume}})[1]['snapshot']['id']
     eventually(lambda: messages(theirs, made), what='the message')
+    assert theirs.ask('GET', f'/snapshots/{made}')[1]['snapshot']['status'] == 'error'
     [told] = messages(theirs, made)
     assert told['resource_type'] == 'VOLUME_SNAPSHOT' and told['user_message'].startswith('The pool is full.')
     theirs.ask('DELETE', f'/snapshots/{made}')

@@ -150,9 +150,9 @@ def test_another_project_sees_nothing(volumes: Volumes, theirs: Volumes) -> None
         ('PUT', f'/attachments/{attachment}', {'attachment': {'connector': {'host': 'h'}}}),
         ('DELETE', f'/attachments/{attachment}', None),
         ('POST', f'/attachments/{attachment}/action', {'os-complete': {}}),
-        ('GET', f'/volumes?marker={volume}', None),
     ):
-        assert theirs.ask(method, path, body)[0] in (404, 400 if 'marker' in path else 404), (method, path)
+        assert theirs.ask(method, path, body)[0] == 404, (method, path)
+    assert theirs.ask('GET', f'/volumes?marker={volume}')[0] == theirs.ask('GET', f'/volumes?marker={NOWHERE}')[0] == 400
     assert theirs.ask('GET', f'/os-quota-sets/{volumes.client.project_id}')[0] == 403
     assert theirs.ask('GET', '/os-services')[0] == 403
     assert volumes.show(volume)['status'] == 'reserved'

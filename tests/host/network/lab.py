@@ -55,10 +55,10 @@ while True: threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).s
 """
 ECHO_CLIENT = """
 import socket, sys
-c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
-c.settimeout(2)
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3]))
 print('ready', flush=True)
 for line in sys.stdin:
+    c.settimeout(float(line))
     try:
         c.sendall(b'x'); answer = c.recv(1)
     except OSError: answer = b''
@@ -85,9 +85,13 @@ while True:
 FETCH = """
 import sys, urllib.request
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-print(opener.open(sys.argv[1], timeout=2).read().decode(), end='')
+print(opener.open(sys.argv[1], timeout=float(sys.argv[2])).read().decode(), end='')
 """
-KNOCK = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)'
+KNOCK = 'import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3]))'
+PATIENCE = 30.0
+"""Seconds that what is to come about is waited for, on a machine that is busy with other things."""
+SOON = 2.0
+"""Seconds that what must not come about is watched for."""
 
 
 def new_id() -> str:
@@ -162,20 +166,24 @@ class LabHost:
         words = (['ip', 'netns', 'exec', namespace] if namespace else []) + command.split()
         return self.run(lambda: subprocess.run(words, capture_output=True, check=False, timeout=60).returncode) == 0
 
-    def reaches(self, address: str, port: int, namespace: str | None = None) -> bool:
+    def ping(self, address: str, seconds: float = PATIENCE, namespace: str | None = None, more: str = '') -> bool:
+        """Whether an address answers in this time, being asked once a second. `more`: further options of ping(8)."""
+        return self.ok(f'ping -n -c 1 -w {seconds:.0f} {more} {address}', namespace=namespace)
+
+    def reaches(self, address: str, port: int, seconds: float = PATIENCE, namespace: str | None = None) -> bool:
         """Whether a TCP connection from there is accepted."""
-        words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', KNOCK, address, str(port)]
+        words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', KNOCK, address, str(port), str(seconds)]
         return self.run(lambda: subprocess.run(words, capture_output=True, check=False, timeout=60).returncode) == 0
 
-    def fetch(self, url: str, namespace: str | None = None) -> str | None:
-        """What a web server answers there within two seconds, None if it does not with success."""
-        words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', FETCH, url]
+    def fetch(self, url: str, seconds: float = PATIENCE, namespace: str | None = None) -> str | None:
+        """What a web server answers there, None if it does not with success."""
+        words = [*(['ip', 'netns', 'exec', namespace] if namespace else []), 'python3', '-c', FETCH, url, str(seconds)]
         done = self.run(lambda: subprocess.run(words, capture_output=True, text=True, check=False, timeout=60))
         return done.stdout if done.returncode == 0 else None
 
     def connect(self, address: str, port: int) -> LabConnection:
         """A connection from the host itself that stays open."""
-        client = self.popen(['python3', '-c', ECHO_CLIENT, address, str(port)])
+        client = self.popen(['python3', '-c', ECHO_CLIENT, address, str(port), str(PATIENCE)])
         self.programs.append(client)
         return LabConnection(client)
 
@@ -247,19 +255,19 @@ class LabGuest:
         """Whether a command succeeds in the guest."""
         return self.host.ok(command, namespace=self.namespace)
 
-    def ping(self, address: str, count: int = 1) -> bool:
-        """Whether an address answers."""
-        return self.ok(f'ping -n -c {count} -W 1 {address}')
+    def ping(self, address: str, seconds: float = PATIENCE, more: str = '') -> bool:
+        """Whether an address answers in this time."""
+        return self.host.ping(address, seconds, self.namespace, more)
 
-    def dhcp(self) -> dict[str, str]:
-        """Get a lease; the variables that the client was given, empty if it got none."""
+    def dhcp(self, tries: int = 15) -> dict[str, str]:
+        """Get a lease; the variables that the client was given, empty if it got none. It asks for each `tries` times, a second apart."""
         script = self.host.folder / 'udhcpc.sh'
         script.write_text(UDHCPC_SCRIPT)
         script.chmod(0o755)
         log = self.host.folder / f'{self.namespace}.lease'
         log.unlink(missing_ok=True)
         got = self.ok(
-            f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LEASE_LOG={log} busybox udhcpc -i eth0 -n -q -f -t 2 -T 1 -s {script} -O staticroutes -O mtu'
+            f'env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LEASE_LOG={log} busybox udhcpc -i eth0 -n -q -f -t {tries} -T 1 -s {script} -O staticroutes -O mtu'
         )
         if not got:
             return {}
@@ -272,17 +280,17 @@ class LabGuest:
         self.host.programs.append(server)
         return server
 
-    def reaches(self, address: str, port: int) -> bool:
+    def reaches(self, address: str, port: int, seconds: float = PATIENCE) -> bool:
         """Whether a TCP connection to there is accepted."""
-        return self.host.reaches(address, port, self.namespace)
+        return self.host.reaches(address, port, seconds, self.namespace)
 
-    def fetch(self, url: str) -> str | None:
+    def fetch(self, url: str, seconds: float = PATIENCE) -> str | None:
         """What a web server answers, None if it does not."""
-        return self.host.fetch(url, self.namespace)
+        return self.host.fetch(url, seconds, self.namespace)
 
     def connect(self, address: str, port: int) -> LabConnection:
         """A connection that stays open."""
-        client = self.host.popen(['python3', '-c', ECHO_CLIENT, address, str(port)], self.namespace)
+        client = self.host.popen(['python3', '-c', ECHO_CLIENT, address, str(port), str(PATIENCE)], self.namespace)
         self.host.programs.append(client)
         return LabConnection(client)
 
@@ -308,9 +316,9 @@ class LabConnection:
         self.program = program
         assert program.stdout is not None and program.stdout.readline() == 'ready\n'
 
-    def echoes(self) -> bool:
-        """Whether what is sent comes back within two seconds."""
+    def echoes(self, seconds: float = PATIENCE) -> bool:
+        """Whether what is sent comes back in this time."""
         assert self.program.stdin is not None and self.program.stdout is not None
-        self.program.stdin.write('x\n')
+        self.program.stdin.write(f'{seconds}\n')
         self.program.stdin.flush()
         return self.program.stdout.readline() == 'yes\n'

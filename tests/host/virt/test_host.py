@@ -15,6 +15,7 @@ from compute.virt.base import NOSTATE, SHUTDOWN, ImageSpec, ServerSpec
 from compute.virt.libvirt.driver import LibvirtDriver
 from tests.driver_walk import download
 from tests.host.virt.lan import ssh
+from tests.host.virt.waits import until
 
 
 def test_a_network_card_is_plugged_in_and_out(driver, host, lan, key, make_server):
@@ -40,10 +41,7 @@ def test_a_guest_that_goes_off_by_itself_is_told_of(host, folder, lan, key, driv
         server = make_server((card,))
         driver.spawn(server)
         ssh(host, key, address, 'sudo poweroff')
-        limit = time.monotonic() + 120
-        while (server.id, SHUTDOWN) not in told and time.monotonic() < limit:
-            time.sleep(0.1)
-        assert (server.id, SHUTDOWN) in told
+        until(lambda: (server.id, SHUTDOWN) in told)
         driver.destroy(server.id)
         assert driver.power_state(server.id) == NOSTATE
     finally:
@@ -65,9 +63,7 @@ def test_two_drivers_agree_on_kvm_and_keep_the_verdict(host, folder):
 
 
 def test_inventory_and_check(driver):
-    limit = time.monotonic() + 120
-    while driver.inventory().hypervisor_version == 0 and time.monotonic() < limit:
-        time.sleep(0.1)
+    until(lambda: driver.inventory().hypervisor_version)
     found = driver.inventory()
     assert found.vcpus > 0
     assert found.memory_mib > 0

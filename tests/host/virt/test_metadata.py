@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
-import time
 import uuid
 
 from tests.host.virt.lan import ssh
+from tests.host.virt.waits import until
 
 
 def test_key_name_and_script_come_from_the_metadata_service(driver, host, lan, key, folder, make_server):
@@ -33,10 +33,7 @@ def test_key_name_and_script_come_from_the_metadata_service(driver, host, lan, k
     try:
         driver.spawn(server)
         assert ssh(host, key, address, 'hostname').strip() == 'asked'
-        limit = time.monotonic() + 120
-        while 'the script came over the network' not in driver.console_log(server.id, None) and time.monotonic() < limit:
-            time.sleep(0.1)
-        assert 'the script came over the network' in driver.console_log(server.id, None)
+        until(lambda: 'the script came over the network' in driver.console_log(server.id, None))
     finally:
         web.terminate()
         web.wait(60)

@@ -16,6 +16,7 @@ from common.errors import Transient
 from compute.virt.base import CRASHED, NOSTATE, RUNNING, SHUTDOWN, ServerSpec
 from compute.virt.libvirt import connection
 from compute.virt.libvirt.driver import LibvirtDriver
+from tests.host.virt.waits import until
 
 
 @pytest.fixture
@@ -42,25 +43,28 @@ def ours(impatient, host, folder, told):
 def server(ours, image):
     made = ServerSpec(str(uuid.uuid4()), 'outage', 1, 64, 0, image=image)
     ours.make_disk(made)
-    ours.spawn(made)
+    patiently(lambda: ours.spawn(made))
     yield made
-    ours.destroy(made.id)
+    patiently(lambda: ours.destroy(made.id))
     ours.delete_disk(made.id)
 
 
 @pytest.fixture
-def libvirtd(host):
-    """Its process id; it does not stay stopped when a test fails."""
+def libvirtd(host, ours, server):
+    """Its process id; it does not stay stopped when a test fails, nor when guests are to be removed."""
     pid = host.process('libvirtd')
     yield pid
     os.kill(pid, signal.SIGCONT)
 
 
-def until(condition, seconds=120.0):
-    end = monotonic() + seconds
-    while not condition():
-        assert monotonic() < end
-        sleep(0.05)
+def stop(pid):
+    """Stop a process, all of it."""
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: all(_state(task) == 'T' for task in pathlib.Path(f'/proc/{pid}/task').iterdir()))
+
+
+def _state(task):
+    return (task / 'stat').read_text().rpartition(') ')[2][0]
 
 
 def answers(driver):
@@ -69,6 +73,21 @@ def answers(driver):
     except Transient:
         return False
     return True
+
+
+def patiently(ask, seconds=120.0):
+    """What is answered once libvirtd is not taken for hanging, which one that only has much to do may be for so little patience."""
+    end = monotonic() + seconds
+    while True:
+        try:
+            return ask()
+        except Transient:
+            assert monotonic() < end
+            sleep(0.05)
+
+
+def power_state(driver, server):
+    return patiently(lambda: driver.power_state(server.id))
 
 
 def test_guests_outlive_libvirtd_and_what_happened_meanwhile_is_told(ours, host, server, told):
@@ -83,17 +102,19 @@ def test_guests_outlive_libvirtd_and_what_happened_meanwhile_is_told(ours, host,
     told.clear()
     host.start_libvirt()
     until(lambda: answers(ours))
-    until(lambda: ours.power_state(server.id) in (SHUTDOWN, CRASHED))  # a new libvirtd looks for its guests while it answers already
+    until(lambda: power_state(ours, server) in (SHUTDOWN, CRASHED))  # a new libvirtd looks for its guests while it answers already
     until(lambda: [state for server_id, state in told if server_id == server.id and state in (SHUTDOWN, CRASHED)])
-    ours.power_on(server)
-    assert ours.power_state(server.id) == RUNNING
+    patiently(lambda: ours.power_on(server))
+    assert power_state(ours, server) == RUNNING
     host.kill('libvirtd')
     host.start_libvirt()
     until(lambda: answers(ours))
-    assert ours.power_state(server.id) == RUNNING
-    ours.diagnostics(server.id)  # this waits until libvirtd has its guest in hand again; one that is stopped before it calls crashed
-    ours.power_off(server.id, 0)
-    assert ours.power_state(server.id) == SHUTDOWN
+    assert power_state(ours, server) == RUNNING
+    patiently(
+        lambda: ours.diagnostics(server.id)
+    )  # this waits until libvirtd has its guest in hand again; one that is stopped before it calls crashed
+    patiently(lambda: ours.power_off(server.id, 0))
+    assert power_state(ours, server) == SHUTDOWN
 
 
 def test_a_libvirtd_that_hangs_holds_nobody(ours, libvirtd, server, told):
@@ -101,8 +122,8 @@ def test_a_libvirtd_that_hangs_holds_nobody(ours, libvirtd, server, told):
     go, asked = threading.Event(), threading.Barrier(5)
 
     def ask():
-        assert ours.power_state(server.id) == RUNNING  # so that this thread has a connection
-        asked.wait()
+        patiently(lambda: ours.power_state(server.id))  # so that this thread has a connection
+        asked.wait(180)
         go.wait()
         try:
             ours.diagnostics(server.id)
@@ -113,8 +134,8 @@ def test_a_libvirtd_that_hangs_holds_nobody(ours, libvirtd, server, told):
     askers = [threading.Thread(target=ask) for _ in range(4)]
     for asker in askers:
         asker.start()
-    asked.wait()
-    os.kill(libvirtd, signal.SIGSTOP)
+    asked.wait(180)
+    stop(libvirtd)
     go.set()
     for asker in askers:
         asker.join(60)
@@ -126,9 +147,9 @@ def test_a_libvirtd_that_hangs_holds_nobody(ours, libvirtd, server, told):
     assert threading.active_count() <= before, 'asking in vain leaves no threads behind'
     os.kill(libvirtd, signal.SIGCONT)
     until(lambda: answers(ours))
-    assert ours.power_state(server.id) == RUNNING
+    assert power_state(ours, server) == RUNNING
     told.clear()
-    ours.power_off(server.id, 0)
+    patiently(lambda: ours.power_off(server.id, 0))
     until(lambda: (server.id, SHUTDOWN) in told)
 
 
@@ -143,8 +164,8 @@ def sockets():
 
 def test_threads_that_end_close_their_connections(ours, libvirtd, server):
     def ask_and_end(ready, go):
-        assert ours.power_state(server.id) == RUNNING
-        ready.wait()
+        patiently(lambda: ours.power_state(server.id))
+        ready.wait(180)
         go.wait()
 
     before = sockets()
@@ -153,13 +174,13 @@ def test_threads_that_end_close_their_connections(ours, libvirtd, server):
         askers = [threading.Thread(target=ask_and_end, args=(ready, go)) for _ in range(32)]
         for asker in askers:
             asker.start()
-        ready.wait()
+        ready.wait(180)
         assert sockets() >= before + 32
         if stopped:
-            os.kill(libvirtd, signal.SIGSTOP)
+            stop(libvirtd)
         go.set()
         for asker in askers:
-            asker.join(10)
+            asker.join(60)
             assert not asker.is_alive(), 'closing waits for libvirtd, but not in the thread that ends'
         if stopped:
             os.kill(libvirtd, signal.SIGCONT)
@@ -169,7 +190,7 @@ def test_threads_that_end_close_their_connections(ours, libvirtd, server):
 
 def test_hanging_again_and_again_breaks_nothing(ours, libvirtd, server):
     for _ in range(3):
-        os.kill(libvirtd, signal.SIGSTOP)
+        stop(libvirtd)
         askers = [threading.Thread(target=answers, args=(ours,)) for _ in range(3)]
         for asker in askers:
             asker.start()
@@ -179,5 +200,5 @@ def test_hanging_again_and_again_breaks_nothing(ours, libvirtd, server):
             asker.join(60)
             assert not asker.is_alive()
         until(lambda: answers(ours))
-    ours.destroy(server.id)
-    assert ours.power_state(server.id) == NOSTATE
+    patiently(lambda: ours.destroy(server.id))
+    assert power_state(ours, server) == NOSTATE

@@ -10,15 +10,7 @@ import pytest
 from common.errors import NotFound, Refused
 from compute.virt.base import NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, ServerSpec
 from tests.host.virt.lan import ssh
-
-
-def until(condition, seconds=120.0):
-    """Wait for a condition; its value."""
-    limit = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < limit, 'it did not come true'
-        time.sleep(0.1)
-    return value
+from tests.host.virt.waits import until
 
 
 def test_life_of_a_guest(driver, host, lan, key, make_server):

@@ -160,7 +160,8 @@ def test_filters_may_be_repeated_and_an_impossible_identifier_finds_nothing(memb
     assert [t['name'] for t in member('GET', f'{THING}?name=a&name=c').json['things']] == ['a', 'c']
     assert member('GET', f'{THING}?id=no-such-form').json['things'] == []
     assert member('GET', f'{THING}?kind=huge').json['things'] == []
-    assert member('GET', f'{THING}?unknown=1').status_int == 200
+    assert member('GET', f'{THING}?unknown=1').status_int == 400
+    assert member('GET', f'{THING}/{make(member)["id"]}?unknown=1').status_int == 200, 'only lists could answer with too much'
 
 
 def test_fields_pick_what_is_shown(member):

@@ -26,6 +26,7 @@ from image.addresses import AddressRules
 from image.conf import ImageOptions
 from image.fetching import REDIRECTS, check_url, open_url
 from tests.functional.image.web import Web, web_server
+from tests.ports import free_port
 
 
 def service(**options: Any) -> Any:
@@ -33,7 +34,7 @@ def service(**options: Any) -> Any:
 
 
 def here(**options: Any) -> Any:
-    return service(allowed_networks='127.0.0.0/8', import_allowed_ports='1-65535', import_idle=1, **options)
+    return service(allowed_networks='127.0.0.0/8', import_allowed_ports='1-65535', import_idle=60, **options)
 
 
 @pytest.fixture
@@ -233,7 +234,8 @@ def raw_server(answer: bytes, pause: float = 0.0) -> tuple[socket.socket, str]:
 def test_a_server_that_is_silent(web: Web) -> None:
     listener, url = raw_server(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
     with listener, open_url(here(), url) as data:
-        assert data.read(100) == b'half'
+        assert data.read(100) == b'half' and data._wire.idle == 60
+        data._wire.idle = 0.1
         with pytest.raises(Unavailable, match='nothing any more'):
             data.read(100)
 
@@ -260,10 +262,8 @@ def test_a_bomb_is_not_unpacked(header: bytes) -> None:
 
 
 def test_nobody_answers() -> None:
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        port = listener.getsockname()[1]
     with pytest.raises(Unavailable):
-        open_url(here(), f'http://127.0.0.1:{port}/')
+        open_url(here(), f'http://127.0.0.1:{free_port()}/')
 
 
 @pytest.fixture

@@ -49,13 +49,13 @@ def stores(kind: str, folder: pathlib.Path) -> Iterator[Store]:
     elif kind == 's3':
         with s3_server() as server:
             endpoint = os.environ.get('PILEUS_TEST_S3', server.url)
-            given = {'access_key': 'testing', 'secret_key': 'testing', 'addressing': 'path', 'timeout': 5.0}
+            given = {'access_key': 'testing', 'secret_key': 'testing', 'addressing': 'path', 'timeout': 60.0}
             bucket = f'images-{uuid.uuid4()}'
             made = options.S3StoreOptions(endpoint=endpoint, bucket=bucket, create_bucket=True, part_size=PART, **given)
             yield S3Store(StoreSetup('s', made, folder))
     else:
         with swift_server() as server:
-            given = {'auth_url': f'{server.url}/v3', 'username': 'glance', 'password': server.password, 'timeout': 5.0}
+            given = {'auth_url': f'{server.url}/v3', 'username': 'glance', 'password': server.password, 'timeout': 60.0}
             yield SwiftStore(StoreSetup('s', options.SwiftStoreOptions(segment_size=PART, **given), folder))
 
 
@@ -189,7 +189,7 @@ def test_many_images_are_all_listed(store: Store) -> None:
 
 def test_a_token_that_ended_early_is_renewed(tmp_path: pathlib.Path, image: str) -> None:
     with swift_server() as server:
-        given = {'auth_url': f'{server.url}/v3', 'username': 'glance', 'password': server.password, 'timeout': 5.0}
+        given = {'auth_url': f'{server.url}/v3', 'username': 'glance', 'password': server.password, 'timeout': 60.0}
         store = SwiftStore(StoreSetup('s', options.SwiftStoreOptions(segment_size=PART, **given), tmp_path))
         put(store, str(uuid.uuid4()), b'x')
         server.token = 'another-token'

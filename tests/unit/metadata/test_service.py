@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import webob
 
+from common import clock
 from common import metadata_signature as signature
 from common.errors import NotFound, PileusError, Unavailable
 from metadata.app import MetadataService, read_vendor_data
@@ -29,7 +30,7 @@ class Compute:
 
     def describe(self, server_id: str) -> Any:
         self.asked.append(server_id)
-        self.gate.wait(5)
+        assert self.gate.wait(60)
         if self.error:
             raise self.error
         if server_id != UUID:
@@ -126,10 +127,13 @@ def test_questions_at_the_same_time_are_one() -> None:
     compute = Compute()
     compute.gate.clear()
     lookup = Lookup(compute.describe, 60.0)
+    together = threading.Barrier(9)
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(lookup.get, UUID) for _ in range(8)]
+        answers = [pool.submit(lambda: together.wait(60) >= 0 and lookup.get(UUID)) for _ in range(8)]
+        together.wait(60)
+        clock.sleep(0.1)  # in which all of them come to ask
         compute.gate.set()
-        assert all(answer.result(5)['uuid'] == UUID for answer in answers)
+        assert [answer.result(60)['uuid'] for answer in answers] == [UUID] * 8
     assert len(compute.asked) == 1
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from common import clock
 from common import metadata_signature as signature
 from network import metadata_proxy
 from network.desired.model import Address, Dhcp, Guest, HostNetwork, Network, Router, RouterPort, Subnet
@@ -68,7 +69,7 @@ class Serving:
         return http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
 
     def raw(self, data: bytes) -> bytes:
-        with socket.create_connection(('127.0.0.1', self.port), 5) as sock:
+        with socket.create_connection(('127.0.0.1', self.port), 60) as sock:
             sock.sendall(data)
             return sock.recv(65536)
 
@@ -89,7 +90,7 @@ def test_one_connection_many_requests(serving: Serving) -> None:
 
 
 def test_requests_sent_together_are_answered_in_order(serving: Serving) -> None:
-    with socket.create_connection(('127.0.0.1', serving.port), 5) as sock:
+    with socket.create_connection(('127.0.0.1', serving.port), 60) as sock:
         sock.sendall(b'GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\nConnection: close\r\n\r\n')
         data = b''
         while chunk := sock.recv(65536):
@@ -107,19 +108,20 @@ def test_nonsense_is_refused_and_the_others_are_served(serving: Serving) -> None
     assert serving.raw(GET).startswith(b'HTTP/1.1 200')
 
 
-def test_those_who_send_nothing_hold_nobody_up(serving: Serving) -> None:
-    silent = [socket.create_connection(('127.0.0.1', serving.port), 5) for _ in range(metadata_proxy.PER_GUEST - 2)]
+def test_those_who_send_nothing_hold_nobody_up(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata_proxy, 'IDLE_SECONDS', 3600.0)
+    silent = [socket.create_connection(('127.0.0.1', serving.port), 60) for _ in range(metadata_proxy.PER_GUEST - 2)]
     assert serving.raw(GET).startswith(b'HTTP/1.1 200')
-    more = [socket.create_connection(('127.0.0.1', serving.port), 5) for _ in range(4)]
+    more = [socket.create_connection(('127.0.0.1', serving.port), 60) for _ in range(4)]
     refused = 0
     for sock in more:
-        sock.settimeout(1)
+        sock.settimeout(60)
         try:
             sock.sendall(GET)
             refused += sock.recv(100) == b''
         except ConnectionError:
             refused += 1
-    assert refused >= 1
+    assert refused in (2, 3)  # the proxy may not have noticed yet that the one that was served has gone
     for sock in silent + more:
         sock.close()
 
@@ -139,15 +141,12 @@ def test_failure_is_an_answer_and_the_worker_lives_on() -> None:
 
 def test_place_that_is_removed_is_closed(serving: Serving) -> None:
     serving.proxy.remove(('router', 'r'))
-    gone = threading.Event()
-    for _ in range(100):
-        try:
-            socket.create_connection(('127.0.0.1', serving.port), 1).close()
-        except ConnectionError:
-            gone.set()
-            break
-        gone.wait(0.02)
-    assert gone.is_set() and serving.proxy.listening() == {}
+    end = clock.monotonic() + 60
+    with pytest.raises(ConnectionError):
+        while clock.monotonic() < end:
+            socket.create_connection(('127.0.0.1', serving.port), 60).close()
+            clock.sleep(0.02)
+    assert serving.proxy.listening() == {}
 
 
 NET, SUB = 'n1', 's1'
@@ -248,7 +247,7 @@ def test_metadata_is_passed_on(api: ThreadingHTTPServer, target: str) -> None:
 def test_stranger_and_api_that_is_away() -> None:
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]
-    forwarder = Forwarder(f'http://127.0.0.1:{port}', b'key', timeout=1)
+    forwarder = Forwarder(f'http://127.0.0.1:{port}', b'key', timeout=60)
     forwarder.owners = Owners(STATE)
     assert forwarder(('router', 'r'), '10.0.0.99', asked())[0] == 404
     status, headers, _ = forwarder(('router', 'r'), '10.0.0.5', asked())

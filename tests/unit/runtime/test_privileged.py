@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -65,24 +66,47 @@ def test_a_failure_names_the_command_and_not_its_arguments(tool):
     assert privileged.run(['tgtadm'], check=False).status == 3
 
 
-def test_a_command_that_hangs_is_ended(tool):
-    tool('ip', 'exec sleep 60')
+@pytest.fixture
+def hanging(tool, tmp_path):
+    """Makes a command that never ends; gives a function that tells which such there still are."""
+    os.mkfifo(tmp_path / 'never-written')
+
+    def make(name):
+        tool(name, f'exec cat {tmp_path}/never-written')
+
+    def running():
+        found = []
+        for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+            with contextlib.suppress(OSError):
+                found += [path] if str(tmp_path) in path.read_text() else []
+        return found
+
+    return make, running
+
+
+@pytest.mark.parametrize('attended', [False, True])
+def test_a_command_that_hangs_is_ended(hanging, attended):
+    make, running = hanging
+    make('ip')
     with pytest.raises(Transient, match='did not end'):
-        privileged.run(['ip'], timeout=0.2)
+        privileged.run(['ip'], timeout=0.2, while_waiting=(lambda: None) if attended else None)
+    assert running() == []
 
 
-def test_what_is_called_while_it_runs_may_end_it(tool):
-    tool('qemu-img', 'exec sleep 60')
+def test_what_is_called_while_it_runs_may_end_it(tool, hanging):
+    make, running = hanging
+    make('qemu-img')
     looks = []
 
     def look():
-        looks.append(1)
+        looks.append(len(running()))
         if len(looks) == 2:
             raise Transient('That is enough.')
 
     with pytest.raises(Transient, match='enough'):
-        privileged.run(['qemu-img'], timeout=30, while_waiting=look)
-    assert len(looks) == 2
+        privileged.run(['qemu-img'], timeout=120, while_waiting=look)
+    assert looks == [1, 1]
+    assert running() == []
     tool('qemu-img', 'cat; exit 3')
     done = privileged.run(['qemu-img'], stdin='words', check=False, while_waiting=look)
     assert (done.status, done.stdout) == (3, 'words')

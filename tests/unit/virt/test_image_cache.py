@@ -181,7 +181,7 @@ def test_who_waits_for_an_image_can_be_stopped(cache: ImageCache) -> None:
 
     def slowly(offset: int) -> Iterator[bytes]:
         going.set()
-        done.wait(20)
+        done.wait(120)
         yield origin.data[offset:]
 
     def overtaken(*_: int) -> None:
