@@ -256,18 +256,14 @@ def mariadb(daemons: Daemons, databases: list[str]) -> tuple[Daemon, str]:
     """A MariaDB of our own, and the URL template of its databases (with `{service}` in it)."""
     home = daemons.state / 'mariadb'
     data, control = home / 'data', home / 'mysqld.sock'
-    user = [] if os.geteuid() else ['--user=root']
-    password_file = home / 'password'
-    if not (data / 'mysql').is_dir():
-        shutil.rmtree(data, ignore_errors=True)
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        subprocess.run(
-            ['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--auth-root-authentication-method=socket', '--skip-test-db', *user],
-            check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
-        password_file.touch(mode=0o600)
-        password_file.write_text(secrets.token_urlsafe(24))
-    password = password_file.read_text()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A folder of its own: every mariadbd that starts removes temporary tables from its folder, those of others in /tmp too.
+    temporary = home / 'tmp'
+    temporary.mkdir(exist_ok=True)
+    common = ['--no-defaults', f'--tmpdir={temporary}', *([] if os.geteuid() else ['--user=root'])]
+    if not data.is_dir():
+        _install_mariadb(data, common)
+    password = _password(home / 'password')
     start = home / 'init.sql'
     start.touch(mode=0o600)
     lines = [f'CREATE DATABASE IF NOT EXISTS `pileus_{name}` CHARACTER SET utf8mb4;' for name in databases]
@@ -277,9 +273,31 @@ def mariadb(daemons: Daemons, databases: list[str]) -> tuple[Daemon, str]:
     ]
     start.write_text('\n'.join(lines) + '\n')
     command = [
-        'mariadbd', '--no-defaults', f'--datadir={data}', f'--socket={control}', f'--port={MARIADB_PORT}', '--bind-address=127.0.0.1',
+        'mariadbd', *common, f'--datadir={data}', f'--socket={control}', f'--port={MARIADB_PORT}', '--bind-address=127.0.0.1',
         f'--pid-file={home / "pid"}', f'--init-file={start}', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=48M',
-        '--innodb-log-buffer-size=4M', '--key-buffer-size=1M', '--aria-pagecache-buffer-size=4M', '--performance-schema=off', '--max-connections=400', '--innodb-flush-log-at-trx-commit=1', '--skip-name-resolve', *user,
+        '--innodb-log-buffer-size=4M', '--key-buffer-size=1M', '--aria-pagecache-buffer-size=4M', '--performance-schema=off', '--max-connections=400', '--innodb-flush-log-at-trx-commit=1', '--skip-name-resolve',
     ]  # fmt: skip
     daemon = Daemon('mariadb', command, lambda: _listens(MARIADB_PORT), environment={'MALLOC_ARENA_MAX': '2'})
     return daemon, f'mysql+pymysql://pileus:{password}@127.0.0.1:{MARIADB_PORT}/pileus_{{service}}'
+
+
+def _install_mariadb(data: pathlib.Path, options: list[str]) -> None:
+    """Make the system tables, beside their place and then renamed, so that what was broken off is not taken for whole. Raises Unavailable."""
+    new = data.with_suffix('.new')
+    shutil.rmtree(new, ignore_errors=True)
+    command = ['mariadb-install-db', *options, f'--datadir={new}', '--auth-root-authentication-method=socket', '--skip-test-db']
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise Unavailable('The tables of MariaDB could not be made.', admin_detail=str(error.stdout or error)[:1000]) from error
+    new.rename(data)
+
+
+def _password(file: pathlib.Path) -> str:
+    """The password kept in a file, made at the first time."""
+    if not file.exists():
+        new = file.with_suffix('.new')
+        new.touch(mode=0o600)
+        new.write_text(secrets.token_urlsafe(24))
+        new.rename(file)
+    return file.read_text()

@@ -103,12 +103,14 @@ def server(kind: str) -> Iterator[str]:
 
 def _mariadb(folder: str) -> tuple[list[str], str]:
     data = f'{folder}/data'
-    install = ['mariadb-install-db', '--no-defaults', f'--datadir={data}', '--auth-root-authentication-method=normal', '--skip-test-db']
-    subprocess.run(install, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_as('mysql'))  # type: ignore[call-overload]
+    # A mariadbd that starts removes temporary tables from its temporary folder, those of the servers of other tests too.
+    common = ['--no-defaults', f'--tmpdir={folder}', f'--datadir={data}']
+    install = ['mariadb-install-db', *common, '--auth-root-authentication-method=normal', '--skip-test-db']
+    done = subprocess.run(install, capture_output=True, text=True, **_as('mysql'))  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stdout[:3000] + done.stderr[:3000]
     run = [
         'mariadbd',
-        '--no-defaults',
-        f'--datadir={data}',
+        *common,
         f'--socket={folder}/socket',
         f'--port={free_port()}',
         '--bind-address=127.0.0.1',
