@@ -13,6 +13,7 @@ from common.runtime import SERVICES, Runtime
 from pileus import settings as state_files
 from pileus.cloud import embedded, simulated_overrides
 from tests.bench.client import Client
+from tests.openstack_shell import OpenStack
 from tests.ports import free_ports
 
 
@@ -47,6 +48,13 @@ class TestCloud:
         role = ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
         ask('PUT', 'identity', f'/projects/{project}/users/{made}/roles/{role}')
         return self.client(name, password=password)
+
+    def openstack(self, user: str = 'admin', project: str | None = None, password: str | None = None) -> OpenStack:
+        """The client `openstack` of a user."""
+        return OpenStack(
+            auth_url=self.auth_url, username=user, password=password or state_files.secret(self.state, f'{user}-password'),
+            project_name=project or user, user_domain_id='default', project_domain_id='default', region_name='RegionOne',
+        )  # fmt: skip
 
     def sdk(self, user: str = 'admin') -> Any:
         """An openstacksdk connection of a user."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud
 from tests.functional.compute.servers import NEW, Servers, make_flavor, make_image, make_network
@@ -22,10 +21,7 @@ def admin(cloud: TestCloud) -> Client:
 
 @pytest.fixture(scope='module')
 def openstack(cloud: TestCloud) -> OpenStack:
-    return OpenStack(
-        auth_url=cloud.auth_url, username='admin', password=state_files.secret(cloud.state, 'admin-password'), project_name='admin',
-        user_domain_id='default', project_domain_id='default',
-    )  # fmt: skip
+    return cloud.openstack()
 
 
 @pytest.fixture(scope='module')

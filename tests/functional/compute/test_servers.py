@@ -13,11 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from compute import machine
-from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.compute.servers import NEW, Servers, make_flavor, make_image, make_network
-from tests.openstack_shell import OpenStack
 
 
 @pytest.fixture(scope='module')
@@ -220,10 +218,7 @@ def test_the_host_that_is_asked_for_by_its_other_name_is_the_one(servers: Server
 
 
 def test_a_client_shows_a_hypervisor(cloud: TestCloud) -> None:
-    password = state_files.secret(cloud.state, 'admin-password')
-    openstack = OpenStack(
-        auth_url=cloud.auth_url, username='admin', password=password, project_name='admin', user_domain_id='default', project_domain_id='default'
-    )  # fmt: skip
+    openstack = cloud.openstack()
     host = cloud.client().ask('GET', 'compute', '/os-hypervisors', headers=NEW)['hypervisors'][0]['hypervisor_hostname']
     shown = openstack.show('hypervisor show', host)
     assert shown['hypervisor_hostname'] == host

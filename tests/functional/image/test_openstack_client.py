@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pileus.settings import secret
 from tests.functional.cloud import TestCloud, eventually
 from tests.functional.image.stores_cloud import stores_cloud
 from tests.functional.image.web import Web
@@ -28,19 +27,12 @@ def friend(here: TestCloud) -> OpenStack:
     user_id = admin.ask('POST', 'identity', '/users', {'user': user})['user']['id']
     role = admin.ask('GET', 'identity', '/roles?name=member')['roles'][0]['id']
     admin.ask('PUT', 'identity', f'/projects/{project}/users/{user_id}/roles/{role}')
-    return client(here, 'friend', 'friend-secret')
+    return here.openstack('friend', password='friend-secret')
 
 
 @pytest.fixture(scope='module')
 def admin(here: TestCloud) -> OpenStack:
-    return client(here, 'admin', secret(here.state, 'admin-password'))
-
-
-def client(here: TestCloud, user: str, password: str) -> OpenStack:
-    return OpenStack(
-        auth_url=here.auth_url, username=user, password=password, project_name=user, user_domain_name='Default',
-        project_domain_name='Default', region_name='RegionOne',
-    )  # fmt: skip
+    return here.openstack()
 
 
 def column(rows: list[dict[str, Any]], name: str) -> set[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, eventually
 from tests.openstack_shell import CommandFailed, OpenStack
@@ -20,10 +19,7 @@ def admin(cloud: TestCloud) -> Client:
 
 @pytest.fixture(scope='module')
 def openstack(cloud: TestCloud) -> OpenStack:
-    return OpenStack(
-        auth_url=cloud.auth_url, username='admin', password=state_files.secret(cloud.state, 'admin-password'), project_name='admin',
-        user_domain_id='default', project_domain_id='default',
-    )  # fmt: skip
+    return cloud.openstack()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import uuid
 
 import pytest
 
-from pileus import settings as state_files
 from tests.bench.client import Client
 from tests.functional.cloud import TestCloud
 from tests.functional.volume.conftest import NEW, Volumes
@@ -15,10 +14,7 @@ from tests.openstack_shell import CommandFailed, OpenStack
 
 @pytest.fixture(scope='module')
 def openstack(cloud: TestCloud, member: Client) -> OpenStack:
-    return OpenStack(
-        auth_url=cloud.auth_url, username=member.user, password=member.password, project_name=member.project, user_domain_id='default',
-        project_domain_id='default',
-    )  # fmt: skip
+    return cloud.openstack(member.user, member.project, member.password)
 
 
 def test_a_read_only_volume_is_only_read(cloud: TestCloud, theirs: Volumes, openstack: OpenStack) -> None:
@@ -63,10 +59,7 @@ def test_the_sum_of_all_volumes(theirs: Volumes, openstack: OpenStack) -> None:
 
 
 def test_an_administrator_sees_pools_and_the_workers_of_a_host(cloud: TestCloud) -> None:
-    admin = OpenStack(
-        auth_url=cloud.auth_url, username='admin', password=state_files.secret(cloud.state, 'admin-password'), project_name='admin',
-        user_domain_id='default', project_domain_id='default',
-    )  # fmt: skip
+    admin = cloud.openstack()
     worker = admin.show('volume service list')[0]['Host']
     pool = admin.show('volume backend pool list', '--long')[0]
     assert pool['Name'].startswith(worker) and pool['Capabilities']['total_capacity_gb'] >= pool['Capabilities']['free_capacity_gb'] > 0
