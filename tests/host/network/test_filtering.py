@@ -34,12 +34,12 @@ LISTEN = """
 import select, socket, sys, time
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); s.bind(('eth0', 0))
 print('ready', flush=True)
-mac = bytes.fromhex(sys.argv[1].replace(':', ''))
+mac, source = bytes.fromhex(sys.argv[1].replace(':', '')), socket.inet_aton(sys.argv[2])
 end = time.monotonic() + float(sys.stdin.readline())
 seen = 'nothing'
 while seen == 'nothing' and select.select([s], [], [], max(0, end - time.monotonic()))[0]:
     data, where = s.recvfrom(2000)
-    if data[6:12] == mac and where[2] != 4: seen = 'frame'
+    if data[:12] == b'\\xff' * 6 + mac and source in data and where[2] != 4: seen = 'frame'
 print(seen, flush=True)
 """
 
@@ -55,8 +55,8 @@ def pair(lab: LabHost, cloud: Cloud, rules: tuple[Rule, ...] = OPEN, **more: obj
 
 
 def forged_arrives(one: LabGuest, two: LabGuest, kind: str, mac: str, source: str, seconds: float = PATIENCE) -> bool:
-    """Whether a frame that `one` makes up is seen by `two` in this time."""
-    listener = one.host.popen(['python3', '-c', LISTEN, mac], two.namespace)
+    """Whether a frame that `one` makes up is seen by `two` in this time; what its kernel sends by itself, looking for IPv6 routers, is none."""
+    listener = one.host.popen(['python3', '-c', LISTEN, mac, source], two.namespace)
     assert listener.stdout is not None and listener.stdout.readline() == 'ready\n'
     sender = one.host.popen(['python3', '-c', FORGE, kind, mac, source, '10.0.1.12'], one.namespace)
     sender.communicate()
