@@ -13,6 +13,7 @@ from typing import Any
 
 from common import clock
 from common.db import Database
+from common.db.chunks import chunks
 from common.errors import Conflict, InvalidInput, NotFound
 from scheduler.conf import SchedulerOptions
 from scheduler.db import rows
@@ -151,9 +152,8 @@ class HostTable:
 
     def _write_reports(self, session: Any, kind: str, by_name: Mapping[str, dict[str, Any]]) -> set[tuple[str, str]]:
         known: dict[str, Any] = {}
-        names = list(by_name)
-        for first in range(0, len(names), 500):
-            known |= rows.find_hosts(session, kind, names[first : first + 500])
+        for names in chunks(by_name):
+            known |= rows.find_hosts(session, kind, names)
         new: list[dict[str, Any]] = []
         written: set[tuple[str, str]] = set()
         for name, values in by_name.items():

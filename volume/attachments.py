@@ -62,7 +62,7 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
                 volume_id=volume_id,
                 instance_id=instance_id,
                 status='reserved',
-                mode='ro' if volumes.is_read_only(volume) else body.get('mode') or 'rw',
+                mode=_mode(volume, body.get('mode')),
                 created_at=now(),
             )
             session.add(mine)
@@ -70,6 +70,15 @@ def create(service: VolumeService, ctx: Context, body: dict[str, Any]) -> Attach
     if body.get('connector'):
         return connect(service, ctx, mine.id, body['connector'])
     return mine
+
+
+def _mode(volume: Volume, wanted: str | None) -> str:
+    """How a volume is attached: `ro` or `rw`. Raises InvalidInput for writing to one that is only read."""
+    if not volumes.is_read_only(volume):
+        return wanted or 'rw'
+    if wanted == 'rw':
+        raise InvalidInput(f'Volume {volume.id} is only read; attach it with mode ro.', field='mode')
+    return 'ro'
 
 
 def _check_attachable(session: Session, volume: Volume, existing: list[Attachment]) -> None:

@@ -19,6 +19,12 @@ def is_up(service: VolumeService, host: VolumeHost) -> bool:
     return now() - host.seen_at < datetime.timedelta(seconds=service.options.host_timeout)
 
 
+def pool_name(service: VolumeService, host: str) -> str:
+    """What clients call the pool of a host: `host@backend#pool`."""
+    pool = service.options.pool
+    return f'{host}@{pool}#{pool}'
+
+
 def list_hosts(service: VolumeService) -> list[VolumeHost]:
     """All hosts."""
     with service.db.read() as session:

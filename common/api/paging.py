@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from common.errors import InvalidInput
 
 if TYPE_CHECKING:
     from common.api.call import Call
 
+T = TypeVar('T')
 DIRECTIONS = ('asc', 'desc')
 PARAMETERS = frozenset({'limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'page_reverse', 'offset'})
 _LARGEST_LIMIT = 2**31 - 1
@@ -29,6 +30,15 @@ class Page:
     reverse: bool = False
     offset: int = 0
     given: int | None = None
+
+    def of(self, things: Sequence[T], id_of: Callable[[T], str]) -> Sequence[T]:
+        """The page of a list that is in memory, in its order. Raises InvalidInput for a marker that is not in it."""
+        start = 0
+        if self.marker is not None:
+            start = 1 + next((at for at, one in enumerate(things) if id_of(one) == self.marker), -1)
+            if start == 0:
+                raise InvalidInput(f'marker [{self.marker[:64]}] not found', field='marker')
+        return things[start:][: self.limit]
 
 
 def page_of(call: Call, default_sort: str | Iterable[tuple[str, str]], max_limit: int | None = None) -> Page:

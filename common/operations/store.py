@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from common import clock
 from common.db import Database
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from common.operations import lease
 from common.operations.plan import Change
@@ -23,7 +24,6 @@ from common.operations.record import FAILED, RUNNING, SUPERSEDED, UNDOING, Event
 from common.operations.tables import OperationTables
 
 LIVE = (RUNNING, UNDOING, SUPERSEDED)
-_AT_ONCE = 500  # ids in one query; databases bound them
 
 
 class NoHooks:
@@ -216,8 +216,7 @@ class Store:
         """Operations of these resources that failed, the oldest first."""
         t = self.tables.operations
         found = []
-        for at in range(0, len(resource_ids), _AT_ONCE):
-            some = resource_ids[at : at + _AT_ONCE]
+        for some in chunks(resource_ids):
             rows = session.execute(self._select.where(t.c.resource_id.in_(some), t.c.state == FAILED).order_by(t.c.created_at))
             found += [Record(**row._mapping) for row in rows]
         return found

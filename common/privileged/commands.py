@@ -11,8 +11,8 @@ ALLOWED = frozenset(
         'ip6tables-restore', 'ip6tables-save', 'ipset', 'iptables', 'iptables-restore', 'iptables-save', 'sysctl',
         # disks and volumes
         'genisoimage', 'iscsiadm', 'losetup', 'lvcreate', 'lvextend', 'lvremove', 'lvs', 'mke2fs', 'pvs', 'qemu-img', 'tgtadm', 'vgs',
-        # the kernel
-        'modprobe',
+        # the machine
+        'modprobe', 'uptime',
     }
 )  # fmt: skip
 FOLDERS = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

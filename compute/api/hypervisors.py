@@ -82,12 +82,8 @@ def _listed(call: Call, detail: bool) -> Reply:
     found = [host for host in hosts(call) if pattern in host['name']]
     if pattern and not found:
         raise NotFound(message=f"No hypervisor matching '{pattern[:64]}' could be found.")
-    if page.marker is not None:
-        ids = [str(host_id(call, host['name'])) for host in found]
-        if page.marker not in ids:
-            raise InvalidInput(f'marker [{page.marker[:64]}] not found', field='marker')
-        found = found[ids.index(page.marker) + 1 :]
-    return call.paged(_shown(call, found[: page.limit], detail), page)
+    asked = page.of(found, lambda host: str(host_id(call, host['name'])))
+    return call.paged(_shown(call, asked, detail), page)
 
 
 def list_hypervisors(call: Call) -> Reply:

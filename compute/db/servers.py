@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from common.db.records import records
 from compute.db.models import TABLES, Server, ServerVolume
@@ -141,9 +142,8 @@ def volumes_of(session: Session, server_ids: Iterable[str]) -> dict[str, list[Se
 def attached_ids(session: Session, server_ids: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
     """(volume id, delete on termination) by server, for lists."""
     found: dict[str, list[tuple[str, bool]]] = {}
-    for first in range(0, len(server_ids), 500):
-        rows = session.execute(_ATTACHED_IDS, {'b_servers': server_ids[first : first + 500]})
-        for server_id, volume_id, delete_too in rows:
+    for some in chunks(server_ids):
+        for server_id, volume_id, delete_too in session.execute(_ATTACHED_IDS, {'b_servers': some}):
             found.setdefault(server_id, []).append((volume_id, delete_too))
     return found
 
@@ -153,14 +153,10 @@ def volume_of(session: Session, server_id: str, volume_id: str) -> ServerVolume 
     return session.scalars(select(ServerVolume).where(ServerVolume.server_id == server_id, ServerVolume.volume_id == volume_id)).first()
 
 
-def _chunks(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
-    return (values[first : first + size] for first in range(0, len(values), size))
-
-
 def on_hosts(session: Session, hosts: Sequence[str]) -> dict[str, Row[Any]]:
     """(id, host, vm_state) by id of the servers of hosts that users see."""
     found: dict[str, Row[Any]] = {}
-    for some in _chunks(hosts):
+    for some in chunks(hosts):
         rows = session.execute(select(Server.id, Server.host, Server.vm_state).where(Server.host.in_(some), Server.deleted.is_(False)))
         found |= {row.id: row for row in rows}
     return found
@@ -177,7 +173,7 @@ def number_on_hosts(session: Session) -> dict[str, int]:
 def names_on_hosts(session: Session, hosts: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """(id, name) of the servers on each of the hosts that has any, oldest first."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for some in _chunks(hosts):
+    for some in chunks(hosts):
         query = select(Server.host, Server.id, Server.name).where(Server.host.in_(some), Server.deleted.is_(False))
         for host, server_id, name in session.execute(query.order_by(Server.created_at, Server.id)):
             found.setdefault(str(host), []).append((server_id, name))
@@ -187,7 +183,7 @@ def names_on_hosts(session: Session, hosts: Sequence[str]) -> dict[str, list[tup
 def known(session: Session, server_ids: Sequence[str]) -> dict[str, Row[Any]]:
     """(id, host, vm_state, updated_at) of those of the ids that are servers, deleted ones too."""
     found: dict[str, Row[Any]] = {}
-    for some in _chunks(server_ids):
+    for some in chunks(server_ids):
         rows = session.execute(select(Server.id, Server.host, Server.vm_state, Server.updated_at).where(Server.id.in_(some)))
         found |= {row.id: row for row in rows}
     return found
@@ -197,7 +193,7 @@ def with_live_operation(session: Session, server_ids: Sequence[str]) -> set[str]
     """Those of the servers that an operation owns now, or is being undone for."""
     operations = TABLES.operations.c
     found: set[str] = set()
-    for some in _chunks(server_ids):
+    for some in chunks(server_ids):
         rows = session.scalars(select(operations.resource_id).where(operations.resource_id.in_(some), operations.place.is_not(None)))
         found.update(rows)
     return found

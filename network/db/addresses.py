@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from network.db.models import ALLOCATIONS
-from network.db.rows import chunks, insert_all
+from network.db.rows import insert_all
 
 _A = ALLOCATIONS.c
 # Statements are made once: that takes longer than the query.

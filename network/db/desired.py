@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from network.db import addresses as allocations
 from network.db.models import AGENTS, ALLOCATIONS, FLOATING_IPS, MEMBERSHIPS, NETWORKS, PORTS, ROUTERS, RULES, SUBNETS
-from network.db.rows import chunks
 from network.desired.snapshot import Snapshot
 
 _P, _A, _M, _R = PORTS.c, ALLOCATIONS.c, MEMBERSHIPS.c, RULES.c

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from network.db import lists
 from network.db.models import FLOATING_IPS
-from network.db.rows import chunks
 
 _F = FLOATING_IPS.c
 COLUMNS = {

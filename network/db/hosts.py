@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from network.db.models import AGENTS, MEMBERSHIPS, PORTS, ROUTERS, RULES
-from network.db.rows import chunks
 
 SERVING = ('network:dhcp', 'network:router_interface', 'network:router_gateway')
 

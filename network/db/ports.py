@@ -8,11 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from common.errors import InvalidInput
 from network.db import lists
 from network.db.models import ALLOCATIONS, MEMBERSHIPS, NETWORKS, PORTS
-from network.db.rows import chunks, insert_all
+from network.db.rows import insert_all
 
 _P, _A, _M = PORTS.c, ALLOCATIONS.c, MEMBERSHIPS.c
 COLUMNS = {

@@ -15,12 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from common import clock, ids
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 
 Record = types.SimpleNamespace
 _TIMES = ('created_at', 'updated_at', 'started_at', 'heartbeat_at')
-CHUNK = 500
-"""How many ids go into one query."""
 
 
 class Collision(Exception):  # noqa: N818
@@ -107,13 +106,6 @@ def get_many(session: Session, table: Any, identifiers: Iterable[str]) -> dict[s
 @functools.cache
 def _by_ids(table: sa.Table) -> Any:
     return prepared(sa.select(table).where(table.c.id.in_(sa.bindparam('b_ids', expanding=True))))
-
-
-def chunks(values: Iterable[Any]) -> Iterable[list[Any]]:
-    """The distinct values in lists that a query can take."""
-    every = list(dict.fromkeys(values))
-    for first in range(0, len(every), CHUNK):
-        yield every[first : first + CHUNK]
 
 
 def update(session: Session, table: Any, record: Any, **values: Any) -> Record:

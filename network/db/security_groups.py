@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from network.db import lists
 from network.db.models import DEFAULT_GROUPS, GROUPS, MEMBERSHIPS, RULES
-from network.db.rows import chunks
 
 _G, _R = GROUPS.c, RULES.c
 GROUP_COLUMNS = {

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common import clock
+from common.db.chunks import chunks
 from common.db.prepared import prepared
 from common.errors import Conflict
 from scheduler.db.models import Claim, Decision, Group, HostRow
@@ -134,8 +135,8 @@ def seen_times(session: Session) -> dict[int, datetime.datetime]:
 
 def write_seen(session: Session, ids: Sequence[int], at: datetime.datetime) -> None:
     """Note heartbeats."""
-    for first in range(0, len(ids), 500):
-        session.execute(sa.update(HOSTS).where(HOSTS.c.id.in_(ids[first : first + 500])).values(seen_at=at))
+    for some in chunks(ids):
+        session.execute(sa.update(HOSTS).where(HOSTS.c.id.in_(some)).values(seen_at=at))
 
 
 def find_host(session: Session, kind: str, name: str) -> Any | None:

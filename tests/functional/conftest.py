@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.bench.client import Client
 from tests.functional.cloud import TestCloud, running
+from tests.openstack_shell import OpenStack
 
 
 @pytest.fixture(scope='session')
@@ -15,6 +17,18 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
     """The cloud."""
     with running(tmp_path_factory.mktemp('cloud')) as made:
         yield made
+
+
+@pytest.fixture(scope='module')
+def admin(cloud: TestCloud) -> Client:
+    """A bare client of its administrator."""
+    return cloud.client()
+
+
+@pytest.fixture(scope='module')
+def openstack(cloud: TestCloud) -> OpenStack:
+    """The client `openstack` of its administrator."""
+    return cloud.openstack()
 
 
 @pytest.fixture

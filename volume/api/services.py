@@ -68,7 +68,7 @@ def list_pools(call: Call) -> Reply:
 
 def _pool(call: Call, host: VolumeHost) -> dict[str, Any]:
     pool = call.service.options.pool
-    shown: dict[str, Any] = {'name': f'{host.name}@{pool}#{pool}'}
+    shown: dict[str, Any] = {'name': hosts.pool_name(call.service, host.name)}
     if call.query.get('detail'):
         shown['capabilities'] = {
             'volume_backend_name': pool,

@@ -36,12 +36,7 @@ def list_types(call: Call) -> Reply:
     page = call.paging('name:asc')
     with call.service.db.read() as session:
         found = queries.list_types(session, None if call.ctx.is_admin else str(call.ctx.project_id), words[asked])
-    if page.marker is not None:
-        ids = [kind.id for kind in found]
-        if page.marker not in ids:
-            raise InvalidInput(f'marker [{page.marker[:64]}] not found', field='marker')
-        found = found[ids.index(page.marker) + 1 :]
-    return call.paged([view(call, kind) for kind in found[: page.limit]], page)
+    return call.paged([view(call, kind) for kind in page.of(found, lambda kind: kind.id)], page)
 
 
 def show_type(call: Call) -> dict[str, Any]:

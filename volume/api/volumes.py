@@ -11,7 +11,7 @@ from common.api.metadata import metadata_routes
 from common.api.types import Raw
 from common.errors import InvalidInput, NotFound
 from common.policy import ADMIN, MEMBER, READER, Rule
-from volume import volume_create, volume_delete, volumes
+from volume import hosts, volume_create, volume_delete, volumes
 from volume.api import answers
 from volume.api.filters import refuse_unknown
 from volume.db import volumes as queries
@@ -84,7 +84,7 @@ def view(call: Call, volume: Volume, attached: list[Attachment], type_names: dic
         body |= {'group_id': None} if call.version >= type(call.version).parse('3.13') else {}
     if sees_host:
         body |= {
-            'os-vol-host-attr:host': f'{volume.host}@{call.service.options.pool}#{call.service.options.pool}' if volume.host else None,
+            'os-vol-host-attr:host': hosts.pool_name(call.service, volume.host) if volume.host else None,
             'os-vol-tenant-attr:tenant_id': volume.project_id,
             'os-vol-mig-status-attr:migstat': None,
             'os-vol-mig-status-attr:name_id': None,

@@ -9,19 +9,8 @@ from typing import Any
 import pytest
 
 from tests.bench.client import Client
-from tests.functional.cloud import TestCloud
 from tests.functional.compute.servers import NEW, Servers, make_flavor, make_image, make_network
 from tests.openstack_shell import CommandFailed, OpenStack
-
-
-@pytest.fixture(scope='module')
-def admin(cloud: TestCloud) -> Client:
-    return cloud.client()
-
-
-@pytest.fixture(scope='module')
-def openstack(cloud: TestCloud) -> OpenStack:
-    return cloud.openstack()
 
 
 @pytest.fixture(scope='module')

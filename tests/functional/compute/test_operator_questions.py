@@ -24,16 +24,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
 
 
 @pytest.fixture(scope='module')
-def admin(cloud: TestCloud) -> Client:
-    return cloud.client()
-
-
-@pytest.fixture(scope='module')
-def openstack(cloud: TestCloud) -> OpenStack:
-    return cloud.openstack()
-
-
-@pytest.fixture(scope='module')
 def usual(admin: Client) -> dict[str, Any]:
     flavor = make_flavor(admin, f'asked-{uuid.uuid4().hex[:8]}', 128)
     return {'flavorRef': flavor, 'imageRef': make_image(admin, 'asked', visibility='public')}

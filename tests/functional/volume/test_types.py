@@ -12,16 +12,6 @@ from tests.functional.cloud import TestCloud, eventually
 from tests.openstack_shell import CommandFailed, OpenStack
 
 
-@pytest.fixture(scope='module')
-def admin(cloud: TestCloud) -> Client:
-    return cloud.client()
-
-
-@pytest.fixture(scope='module')
-def openstack(cloud: TestCloud) -> OpenStack:
-    return cloud.openstack()
-
-
 @pytest.fixture
 def name(admin: Client) -> Iterator[str]:
     """A name for a type, which is gone afterwards."""

@@ -22,6 +22,9 @@ def test_a_read_only_volume_is_only_read(cloud: TestCloud, theirs: Volumes, open
     openstack('volume set', '--read-only', volume)
     assert openstack.show('volume show', volume)['properties'] == {'readonly': 'True'}
     assert attached(cloud, volume) == ('ro', 'ro')
+    body = {'volume_uuid': volume, 'instance_uuid': str(uuid.uuid4()), 'mode': 'rw'}
+    status, told = theirs.ask('POST', '/attachments', {'attachment': body})
+    assert (status, 'only read' in told['badRequest']['message']) == (400, True)
     theirs.reach(volume, 'available')
     openstack('volume set', '--read-write', volume)
     assert attached(cloud, volume) == ('rw', 'rw')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import secrets
 import subprocess
@@ -81,6 +82,16 @@ def test_data_follows_a_volume_from_guest_to_guest(driver, host, lan, key, make_
     driver.detach_volume(b.id, volume.volume_id, 60)
     assert driver.attach_volume(a.id, volume) == '/dev/vdc'
     assert 'precious' in ssh(host, key, first, 'sudo mount /dev/vdc /mnt && cat /mnt/file && sudo umount /mnt')
+
+    driver.detach_volume(a.id, volume.volume_id, 60)
+    connection = {**volume.connection, 'data': {**volume.connection['data'], 'access_mode': 'ro'}}
+    assert driver.attach_volume(b.id, dataclasses.replace(volume, connection=connection)) == '/dev/vdb'
+    write = 'sudo dd if=/dev/zero of=/dev/vdb bs=4096 count=1 conv=fsync 2>&1 || echo refused'
+    assert 'refused' in ssh(host, key, second, write)
+    assert (
+        ssh(host, key, second, 'cat /sys/block/vdb/ro; sudo mount -o ro /dev/vdb /mnt && cat /mnt/file && sudo umount /mnt')
+        == '1\nprecious\n'
+    )
 
 
 def test_a_volume_stays_through_stop_start_hard_reboot_and_a_new_libvirtd(driver, host, lan, key, make_server, make_volume):
